@@ -47,7 +47,9 @@ class Config(PredictionConfig):
         training: whether all that training needs has to be there, or the model only.
 
     Attributes:
-        batch_size: samples per device and forward pass; iters: number of optimizer steps.
+        batch_size: samples per device and forward pass.
+        iters: number of optimizer steps; 0 where ``epochs`` says how long, until `count_iters`.
+        epochs: how often training sees every pair; None where ``iters`` says how long.
         plugins: modules outside the package that it needs, files by absolute paths.
         pretrained: the weights that training starts from, a file or a name.
         ignore_index: the label that is ignored.
@@ -71,7 +73,8 @@ class Config(PredictionConfig):
         super().__init__(tree)
         self.in_channels = networks.in_channels_of(self._tree["model"], self.in_channels)
         self._run, self._loss = read(RunSettings, tree), read(LossSettings, tree.get("loss"))
-        self.batch_size, self.iters = self._run.batch_size, self._run.iters
+        self.batch_size, self.epochs = self._run.batch_size, self._run.epochs
+        self.iters = self._run.iters or 0
         self.plugins, self.pretrained = self._run.plugins, self._model.pretrained
         self.ignore_index = self._loss.ignore_index
         self.trainer = read(TrainerSettings, tree.get("trainer"))
@@ -120,6 +123,16 @@ class Config(PredictionConfig):
         if arguments["type"] != "DeepSupervisionLoss":
             return HeadLosses(build(arguments), weights)
         return build({**arguments, **({"weights": weights} if weights else {})})
+
+    def count_iters(self, per_epoch: int) -> None:
+        """Make ``iters`` of ``epochs``, if these are given, by the batches that an epoch has."""
+        if self.epochs is None:
+            return
+        batches, accumulate = self.epochs * per_epoch, self.trainer.accumulate
+        self.iters = max(1, batches // accumulate)
+        steps = f" / {accumulate} (trainer.accumulate)" if accumulate > 1 else ""
+        said = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        logger.info(f"{said} x {per_epoch} batches{steps} = {self.iters} iterations")
 
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""

@@ -15,6 +15,8 @@ from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
 _DEEPEST = 64  # files below one another
+# How long to train, said in one of two ways: whoever says one overrides the other, too.
+LENGTHS = ("iters", "epochs")
 _WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
@@ -102,9 +104,16 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path), known), merged)
-    known[path.resolve()] = merge(tree, merged)
+        upper = _read(path.parent / base, (*above, path), known)
+        merged = merge(upper, _without_other_length(merged, upper))
+    known[path.resolve()] = merge(tree, _without_other_length(merged, tree))
     return known[path.resolve()]
+
+
+def _without_other_length(lower: Tree, given: Iterable[str]) -> Tree:
+    """``lower`` without ``iters`` where ``epochs`` is given over it, and the reverse."""
+    given = set(given) & set(LENGTHS)
+    return {key: value for key, value in lower.items() if not given or key not in LENGTHS}
 
 
 def _is_beside_weights(path: Path) -> bool:
@@ -143,8 +152,9 @@ def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
 
 def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
     """``tree`` with ``key.sub.0.key=value`` items set."""
-    tree = copy.deepcopy(tree)
-    for item in opts:
+    items = list(opts)
+    tree = copy.deepcopy(_without_other_length(tree, (item.partition("=")[0] for item in items)))
+    for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key:
             raise ConfigError(

@@ -24,6 +24,7 @@ from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import TrainingLogger
+from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
 from paddleseg_u2net.training.validation import BestScore, evaluate, lines
 from paddleseg_u2net.weights import load_weights
@@ -49,13 +50,14 @@ class RunOptions:
     use_vdl: bool = False
     use_ema: bool = False
     resume_model: Optional[str] = None
-    save_interval: int = 1000
+    save_interval: Optional[int] = None  # 1000, or an epoch in a run of epochs
     log_iters: int = 10
     keep_checkpoint_max: int = 5
     seed: int = 0
     precision: str = "fp32"
     amp_level: str = "O1"
     save_on_term: bool = False
+    profiler_options: Optional[str] = None
 
 
 class Trainer:
@@ -69,8 +71,14 @@ class Trainer:
         check_writable(self.save_dir, folder=True, name=f"--save_dir {self.save_dir}")
         self.distributed = Distributed()
         self.precision = Precision(options.precision, options.amp_level)
+        first = self.distributed.is_first
+        self.profiler = StepProfiler(options.profiler_options, self.save_dir, first)
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
+        schedule = self._schedule(0, 0)
+        config.count_iters(schedule.per_epoch)
+        epoch = max(1, schedule.per_epoch // self.settings.accumulate)
+        self.save_interval = options.save_interval or (epoch if config.epochs else 1000)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
         if config.pretrained and config.is_u2net and not options.resume_model:
@@ -108,15 +116,7 @@ class Trainer:
             if dataset is not None:
                 logger.info(dataset.describe())
         start, accumulate = self.iteration, self.settings.accumulate
-        schedule = Schedule(
-            len(self.train_set),
-            self.config.batch_size,
-            self.options.seed,
-            start * accumulate,
-            self.config.iters * accumulate,
-            self.distributed.rank,
-            self.distributed.size,
-        )
+        schedule = self._schedule(start * accumulate, self.config.iters * accumulate)
         self.distributed.first(self._prepare_folder)
         log = TrainingLogger(
             self.config.iters,
@@ -144,8 +144,14 @@ class Trainer:
         finally:
             log.close()
 
+    def _schedule(self, start: int, stop: int) -> Schedule:
+        asked = len(self.train_set), self.config.batch_size, self.options.seed, start, stop
+        return Schedule(*asked, self.distributed.rank, self.distributed.size)
+
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
+        left = self.config.iters - self.iteration
+        steps = self.profiler.over(self._batches(schedule, log), left)
         if self.config.pretrained and self.iteration == 0:
             # what training has to beat, or it stays the best
             scores, self.best = self._validate(log)
@@ -154,7 +160,7 @@ class Trainer:
             if self._has_waited_enough():
                 return scores
         log.go_on()
-        for batches in self._batches(schedule, log):
+        for batches in steps:
             with self._held():
                 self._step(batches, log)
             self._agree_on_signals()
@@ -239,7 +245,7 @@ class Trainer:
 
     def _is_due(self) -> bool:
         last = self.iteration == self.config.iters
-        return last or self.iteration % self.options.save_interval == 0
+        return last or self.iteration % self.save_interval == 0
 
     def _has_waited_enough(self) -> bool:
         patience, best = self.settings.early_stop, self.best[""]
