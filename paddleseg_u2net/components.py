@@ -13,6 +13,7 @@ from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
+from paddleseg_u2net.models.mended import MENDED
 from paddleseg_u2net.registry import register
 
 _STOCK = ("paddleseg.models.u2net",)
@@ -21,6 +22,9 @@ for model in VARIANTS.values():
     register(manager.MODELS, model, replaces=_STOCK)
 for alias, name in ALIASES.items():
     register(manager.MODELS, VARIANTS[name], name=alias, replaces=_STOCK)
+for name, mended in MENDED.items():
+    kind = manager.MODELS if name in manager.MODELS.components_dict else manager.BACKBONES
+    register(kind, mended, name=f"Mended{name}")
 register(manager.LOSSES, DeepSupervisionLoss)
 register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
 register(manager.TRANSFORMS, RandomCrop)
