@@ -31,7 +31,7 @@ val_dataset:
 optimizer: {type: SGD, momentum: 0.9, weight_decay: 4.0e-5}
 lr_scheduler: {type: PolynomialDecay, learning_rate: 0.01, end_lr: 0, power: 0.9}
 loss:
-  types: [{type: CrossEntropyLoss}]
+  types: [{type: CrossEntropyLos}]
   coef: [1, 1, 1, 1, 1, 1, 1]
 model: {type: U2Netp, num_classes: 19, pretrained: Null}
 """
@@ -55,7 +55,7 @@ def test_a_file_of_paddlesegs_takes_one_try(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.startswith(f"Error: {path}: 5 faults\n")
     for words in (
-        "loss.types: expected one entry {type: DeepSupervisionLoss}",
+        "loss.types.0.type: there is no loss 'CrossEntropyLos'; did you mean CrossEntropyLoss?",
         "train_dataset.type: expected PairDataset",
         "train_dataset.transforms.4: Normalize is done by preprocess; delete it here",
         "val_dataset.type: expected PairDataset",
@@ -66,7 +66,7 @@ def test_a_file_of_paddlesegs_takes_one_try(tmp_path, capsys):
         ("Cityscapes", "PairDataset"),
         ("    - {type: Normalize}\n", ""),
         ("  transforms: [{type: Normalize}]\n", ""),
-        ("CrossEntropyLoss", "DeepSupervisionLoss"),
+        ("CrossEntropyLos}", "CrossEntropyLoss}"),
     ):
         path.write_text(path.read_text().replace(old, new))
     Config(path)  # each repair was the one that was named, and there is nothing else
