@@ -18,7 +18,7 @@ from paddleseg_u2net import components  # noqa: F401  (registers what YAML may n
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import checks
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
+from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump, flat
 from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
@@ -85,6 +85,10 @@ class Config(PredictionConfig):
 
     def __str__(self) -> str:
         return dump(self._tree)
+
+    def flat(self) -> Dict[str, Union[bool, int, float, str]]:
+        """Its values by whole keys (``model.type``), for records of experiments."""
+        return flat(self._tree)
 
     @property
     def is_u2net(self) -> bool:

@@ -70,6 +70,22 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def flat(tree: Tree, prefix: str = "") -> Dict[str, Union[bool, int, float, str]]:
+    """Every value by its whole key (``model.type``); lists of plain values as text, no nulls."""
+    found: Dict[str, Union[bool, int, float, str]] = {}
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value)}
+        if isinstance(value, dict):
+            found.update(flat(value, f"{key}."))
+        elif isinstance(value, (bool, int, float, str)):
+            found[key] = value
+        elif value is not None and len(value):
+            found[key] = str(list(value))
+    return found
+
+
 def read_yaml(path: Union[str, Path]) -> Tree:
     """The dictionary in ``path``, over those of its ``_base_`` files; a later one overrides an
     earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
