@@ -9,14 +9,14 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
+from typing import Any, Dict, Iterable, List, Mapping, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config import checks
+from paddleseg_u2net.config import checks, networks
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump, flat
 from paddleseg_u2net.config.schema import check_keys, refuse
@@ -27,13 +27,13 @@ from paddleseg_u2net.config.settings import (
     TrainerSettings,
     read,
 )
+from paddleseg_u2net.config.told import cause_of, told
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.augment import TransformError, check_transform
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.losses import HeadLosses
 from paddleseg_u2net.metrics import DEFAULT, Conventions, MetricReport, make_conventions
 from paddleseg_u2net.metrics.scores import resolve
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
 
 
@@ -71,6 +71,7 @@ class Config(PredictionConfig):
         checks.check_components(tree, faults, training)
         refuse(faults, where)
         super().__init__(tree)
+        self.in_channels = networks.in_channels_of(self._tree["model"], self.in_channels)
         self._run, self._loss = read(RunSettings, tree), read(LossSettings, tree.get("loss"))
         self.batch_size, self.epochs = self._run.batch_size, self._run.epochs
         self.iters = self._run.iters or 0
@@ -93,8 +94,7 @@ class Config(PredictionConfig):
     @property
     def is_u2net(self) -> bool:
         """Whether the network is a U²-Net, which all backends and formats know."""
-        kind = manager.MODELS[self._model.type]
-        return inspect.isclass(kind) and issubclass(kind, U2Net)
+        return networks.is_u2net(self._tree["model"])
 
     @property
     def stages(self) -> StageTable:
@@ -114,13 +114,11 @@ class Config(PredictionConfig):
 
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
+        model = self._tree["model"]
+        if not self.is_u2net:
+            return networks.build_network(model, self.num_classes, self.in_channels, pretrained)
         left_out = () if pretrained else ("pretrained", "new_heads")
-        arguments = {k: v for k, v in self._tree["model"].items() if k not in left_out}
-        if not self.is_u2net:  # it may have other defaults
-            taken = inspect.signature(manager.MODELS[self._model.type]).parameters
-            told = {"num_classes": self.num_classes, "in_channels": self.in_channels}
-            arguments.update({key: value for key, value in told.items() if key in taken})
-        return build(arguments)
+        return build({key: value for key, value in model.items() if key not in left_out})
 
     def criterion(self) -> HeadLosses:
         """The loss over all heads."""
@@ -220,26 +218,7 @@ def build(arguments: Tree) -> Any:
     try:
         return SegBuilder(None).build_component(arguments)
     except RuntimeError as error:
-        raise _cause(error) from None
-
-
-def _cause(error: BaseException) -> BaseException:
-    while isinstance(error, RuntimeError) and error.__context__ is not None:
-        error = error.__context__
-    return error
-
-
-@contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
-    """Let an error of Paddle's or PaddleSeg's about settings be one of their keys, on one line."""
-    try:
-        yield
-    except Exception as error:
-        cause = _cause(error)
-        if type(cause) in (MemoryError, RuntimeError):  # nothing about settings
-            raise
-        words = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-        raise ConfigError(f"{what} cannot be used like this: {words}") from error
+        raise cause_of(error) from None
 
 
 def _with_ignore_index(item: Any, ignore_index: int) -> Any:

@@ -4,7 +4,6 @@ missing. And how a component is checked that a section names.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Callable, Iterable, List, Mapping
 
 from paddleseg_u2net.config.reading import LENGTHS, ConfigError, Tree
@@ -17,6 +16,7 @@ from paddleseg_u2net.config.settings import (
     rules_of,
     top_rules,
 )
+from paddleseg_u2net.config.signatures import parameters_of, takes_anything
 from paddleseg_u2net.text import did_you_mean
 
 REQUIRED = ("batch_size", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
@@ -119,8 +119,8 @@ def check_component(
     if not isinstance(name, str) or name not in known:
         faults.append(f"{where}.{key}: {says.format(name)}; {nearest(name, known)}")
         return
-    parameters = dict(inspect.signature(known[name]).parameters)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+    parameters = parameters_of(known[name])
+    if takes_anything(parameters):
         return
     for key, value in arguments.items():
         if key not in parameters:

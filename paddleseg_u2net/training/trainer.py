@@ -22,6 +22,7 @@ from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import SCORES, TrainingLogger
 from paddleseg_u2net.training.loggers import Run, RunLogger, chosen
@@ -64,7 +65,7 @@ class Trainer:
         self.save_interval = options.save_interval or (epoch if config.epochs else 1000)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and not options.resume_model:
+        if config.pretrained and config.is_u2net and not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
@@ -174,7 +175,7 @@ class Trainer:
         losses = []
         for images, labels in batches:
             with self.precision.autocast():
-                heads = self.parallel(images)
+                heads = heads_of(self.parallel(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them
             losses.append(paddle.stack([total, *parts]).numpy())
