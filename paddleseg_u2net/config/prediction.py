@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
+from paddleseg_u2net.config.paddleseg_form import settings_tree
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
 from paddleseg_u2net.config.schema import check_keys, nearest, note, refuse
 from paddleseg_u2net.config.settings import (
@@ -50,7 +51,9 @@ class PredictionConfig:
     def preprocess(self) -> Preprocess:
         """What the network sees of an image."""
         said = read(PreprocessSettings, self._tree.get("preprocess"))
-        return Preprocess(said.size, said.mean, said.std, self.in_channels, said.type)
+        return Preprocess(
+            said.size, said.mean, said.std, self.in_channels, said.type, said.fit, said.restore
+        )
 
     def augment(self) -> Optional[Augment]:
         """Test-time augmentation, if ``test_config.aug_eval`` is set."""
@@ -104,10 +107,10 @@ def read_prediction_config(
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
-    tree = as_tree(source, opts or ())
-    kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
-    if isinstance(kind, str) and kind not in _NETWORKS:
+    kind = _network(as_tree(source, opts or ()))
+    if kind and kind not in _NETWORKS:
         return None
+    tree = settings_tree(source, opts or ())
     faults: List[str] = []
     where = "configuration" if isinstance(source, dict) else source
     check_keys(tree, faults, training=False)
@@ -123,3 +126,10 @@ def read_prediction_config(
     config._check_inference(faults)
     refuse(faults, where)
     return config
+
+
+def _network(tree: Tree) -> str:
+    """``model.type``, empty where that is no text."""
+    model = tree.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    return kind if isinstance(kind, str) else ""

@@ -220,8 +220,21 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
     size = (shape[3] or usual[0], shape[2] or usual[1])
     if size == usual:
         return own
+    if own.fit:
+        return _fitted(own, size)
     logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
     return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
+
+
+def _fitted(own: Preprocess, size: Tuple[Optional[int], Optional[int]]) -> Preprocess:
+    """A preprocessing in steps, which has to end at the size of ``--input_shape``."""
+    ends = own.fit.last or (0, 0)
+    if any(asked not in (None, side) for asked, side in zip(size, ends)):
+        raise ExportError(
+            f"--input_shape: preprocess.fit ({own.fit}) does not end at {size[0]}x{size[1]}; leave "
+            "it out, or override the steps, e.g. --opts preprocess.fit=null"
+        )
+    return own
 
 
 def class_names(config: Config) -> Tuple[str, ...]:
