@@ -271,14 +271,21 @@ def _tell(tree: Tree, found: Tree) -> None:
     model, loss = tree.get("model"), tree.get("loss")
     if isinstance(model, dict):
         model.setdefault("num_classes", found["num_classes"])
-        if "img_channels" in found:
-            backbone = model.get("backbone")
-            inner = backbone if isinstance(backbone, dict) else model
-            inner.setdefault("in_channels", found["img_channels"])
-            model.setdefault("in_channels", inner["in_channels"])
+        if "img_channels" in found and channels_of(model) is None:
+            model["in_channels"] = found["img_channels"]
     types = loss.get("types") if isinstance(loss, dict) else None
     if "ignore_index" in found and isinstance(types, list):
         _set_ignored(types, found["ignore_index"])
+
+
+def channels_of(model: Any) -> Any:
+    """The channels of images that a ``model`` block or its backbone says; None: neither does."""
+    if not isinstance(model, dict):
+        return None
+    backbone = model.get("backbone")
+    blocks = [model, backbone if isinstance(backbone, dict) else {}]
+    said = [block[key] for block in blocks for key in ("in_channels", "in_chans") if key in block]
+    return said[0] if said else None
 
 
 def _set_ignored(types: List[Any], ignore_index: Any) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from paddleseg_u2net.config.paddleseg_data import channels_of
 from paddleseg_u2net.config.reading import Tree
 
 Lines = List[str]
@@ -43,7 +44,8 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if isinstance(block, dict) and _are_items(block.get("transforms", [])):
             sections[part] = _section(f"{part}_dataset", block.get("transforms", []), faults)
     preprocess = dict(tree.get("preprocess") or {})
-    channels = _channels(tree)
+    said_channels = channels_of(tree.get("model"))
+    channels = said_channels if said_channels in (1, 3, 4) else 3
     _set_normalisation(preprocess, sections, channels, said, faults)
     if "val" in sections:
         slides = bool((tree.get("test_config") or {}).get("is_slide"))
@@ -64,12 +66,6 @@ def _are_items(transforms: Any) -> bool:
     return isinstance(transforms, list) and all(
         isinstance(item, dict) and isinstance(item.get("type"), str) for item in transforms
     )
-
-
-def _channels(tree: Tree) -> int:
-    model = tree.get("model")
-    found = model.get("in_channels", 3) if isinstance(model, dict) else 3
-    return found if type(found) is int and found > 0 else 3
 
 
 def _section(key: str, transforms: List[Dict[str, Any]], faults: Lines) -> _Section:

@@ -6,7 +6,7 @@ It is read without Paddle, so that a light install uses what a full one trained 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, List, Optional, Union
+from typing import Iterable, List, Optional, Tuple, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
 from paddleseg_u2net.config.paddleseg_form import settings_tree
@@ -75,8 +75,7 @@ class PredictionConfig:
 
     def to_predict(self) -> str:
         """The part that prediction needs, as YAML: the model and the preprocessing."""
-        left_out = ("pretrained", "new_heads")
-        model = {key: value for key, value in self._tree["model"].items() if key not in left_out}
+        model = without_pretrained(self._tree["model"])
         return dump({"model": model, "preprocess": self._tree.get("preprocess", {})})
 
     def _check_inference(self, faults: List[str]) -> None:
@@ -93,6 +92,12 @@ class PredictionConfig:
             )
 
 
+def without_pretrained(model: Tree) -> Tree:
+    """A ``model`` block without the weights that it was trained from, inner ones neither."""
+    kept = {key: value for key, value in model.items() if key not in ("pretrained", "new_heads")}
+    return {k: without_pretrained(v) if isinstance(v, dict) else v for k, v in kept.items()}
+
+
 def read_prediction_config(
     source: Union[str, Path, Tree], opts: Iterable[str] = ()
 ) -> Optional[PredictionConfig]:
@@ -102,13 +107,13 @@ def read_prediction_config(
         source: a YAML file, or a dictionary of its form. opts: ``key=value`` items that override.
 
     Returns:
-        None where ``model.type`` is of a class that only PaddleSeg's managers can find.
+        None where ``model`` is of classes that only PaddleSeg's managers can find.
 
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
-    kind = _network(as_tree(source, opts or ()))
-    if kind and kind not in _NETWORKS:
+    kind, is_ours = _network(as_tree(source, opts or ()))
+    if kind and not is_ours:
         return None
     tree = settings_tree(source, opts or ())
     faults: List[str] = []
@@ -128,8 +133,9 @@ def read_prediction_config(
     return config
 
 
-def _network(tree: Tree) -> str:
-    """``model.type``, empty where that is no text."""
+def _network(tree: Tree) -> Tuple[str, bool]:
+    """``model.type``, empty where that is no text, and whether it is one of this project's."""
     model = tree.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
-    return kind if isinstance(kind, str) else ""
+    is_ours = kind in _NETWORKS and "backbone" not in (model or {})
+    return (kind, is_ours) if isinstance(kind, str) else ("", False)
