@@ -80,6 +80,7 @@ setup(
             f"ruff=={VERSIONS['RUFF']}",
             "scikit-image",  # PySODMetrics needs it
             "scipy",
+            "tensorboard",  # a light one of the experiment loggers; the others are not installed
             "types-PyYAML",
             "types-requests",
         ],

@@ -11,14 +11,13 @@ from typing import Any, Dict, List, Mapping
 import paddle
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.architecture import StageTable
+from paddleseg_u2net.config.networks import check_model
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.config.schema import check_component, nearest, note
 from paddleseg_u2net.config.settings import is_number
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.pair_dataset import check_arguments as check_values
 from paddleseg_u2net.metrics import DEFAULT, SCORES, chosen
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.registry import custom
 
 _CLIPS = ("ClipGradByGlobalNorm", "ClipGradByNorm", "ClipGradByValue")
@@ -48,7 +47,7 @@ def optimizer_settings(block: Tree) -> Tree:
 
 def check_components(tree: Tree, faults: List[str], training: bool) -> None:
     """Check all that is made of components, as far as it needs no other section."""
-    _check_model(tree["model"], faults)
+    check_model(tree["model"], faults)
     if "loss" in tree:
         _check_loss(tree["loss"], faults, training)
     if "optimizer" in tree:
@@ -69,14 +68,6 @@ def check_components(tree: Tree, faults: List[str], training: bool) -> None:
             "val_dataset.transforms: validation sees images as prediction does; set "
             "preprocess.size, mean and std instead and delete this key"
         )
-
-
-def _check_model(model: Tree, faults: List[str]) -> None:
-    known = _derived(manager.MODELS.components_dict, U2Net)
-    known.update(custom(manager.MODELS))
-    check_component("model", model, known, faults, "there is no {!r} here")
-    if model.get("stages"):
-        note("model.", lambda: StageTable.parse(model["stages"]), faults)
 
 
 def _check_loss(loss: Tree, faults: List[str], training: bool) -> None:

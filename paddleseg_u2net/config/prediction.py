@@ -72,8 +72,7 @@ class PredictionConfig:
 
     def to_predict(self) -> str:
         """The part that prediction needs, as YAML: the model and the preprocessing."""
-        left_out = ("pretrained", "new_heads")
-        model = {key: value for key, value in self._tree["model"].items() if key not in left_out}
+        model = without_pretrained(self._tree["model"])
         return dump({"model": model, "preprocess": self._tree.get("preprocess", {})})
 
     def _check_inference(self, faults: List[str]) -> None:
@@ -90,6 +89,12 @@ class PredictionConfig:
             )
 
 
+def without_pretrained(model: Tree) -> Tree:
+    """A ``model`` block without the weights that it was trained from, inner ones neither."""
+    kept = {key: value for key, value in model.items() if key not in ("pretrained", "new_heads")}
+    return {k: without_pretrained(v) if isinstance(v, dict) else v for k, v in kept.items()}
+
+
 def read_prediction_config(
     source: Union[str, Path, Tree], opts: Iterable[str] = ()
 ) -> Optional[PredictionConfig]:
@@ -99,14 +104,16 @@ def read_prediction_config(
         source: a YAML file, or a dictionary of its form. opts: ``key=value`` items that override.
 
     Returns:
-        None where ``model.type`` is of a class that only PaddleSeg's managers can find.
+        None where ``model`` is of classes that only PaddleSeg's managers can find.
 
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
     tree = as_tree(source, opts or ())
-    kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
-    if isinstance(kind, str) and kind not in _NETWORKS:
+    model = tree.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    is_ours = kind in _NETWORKS and "backbone" not in (model or {})
+    if isinstance(kind, str) and not is_ours:
         return None
     faults: List[str] = []
     where = "configuration" if isinstance(source, dict) else source

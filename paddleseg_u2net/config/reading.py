@@ -15,6 +15,8 @@ from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
 _DEEPEST = 64  # files below one another
+# How long to train, said in one of two ways: whoever says one overrides the other, too.
+LENGTHS = ("iters", "epochs")
 _WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
@@ -68,6 +70,22 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def flat(tree: Tree, prefix: str = "") -> Dict[str, Union[bool, int, float, str]]:
+    """Every value by its whole key (``model.type``); lists of plain values as text, no nulls."""
+    found: Dict[str, Union[bool, int, float, str]] = {}
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value)}
+        if isinstance(value, dict):
+            found.update(flat(value, f"{key}."))
+        elif isinstance(value, (bool, int, float, str)):
+            found[key] = value
+        elif value is not None and len(value):
+            found[key] = str(list(value))
+    return found
+
+
 def read_yaml(path: Union[str, Path]) -> Tree:
     """The dictionary in ``path``, over those of its ``_base_`` files; a later one overrides an
     earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
@@ -102,9 +120,16 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path), known), merged)
-    known[path.resolve()] = merge(tree, merged)
+        upper = _read(path.parent / base, (*above, path), known)
+        merged = merge(upper, _without_other_length(merged, upper))
+    known[path.resolve()] = merge(tree, _without_other_length(merged, tree))
     return known[path.resolve()]
+
+
+def _without_other_length(lower: Tree, given: Iterable[str]) -> Tree:
+    """``lower`` without ``iters`` where ``epochs`` is given over it, and the reverse."""
+    given = set(given) & set(LENGTHS)
+    return {key: value for key, value in lower.items() if not given or key not in LENGTHS}
 
 
 def _is_beside_weights(path: Path) -> bool:
@@ -143,8 +168,9 @@ def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
 
 def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
     """``tree`` with ``key.sub.0.key=value`` items set."""
-    tree = copy.deepcopy(tree)
-    for item in opts:
+    items = list(opts)
+    tree = copy.deepcopy(_without_other_length(tree, (item.partition("=")[0] for item in items)))
+    for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key:
             raise ConfigError(

@@ -76,7 +76,9 @@ class RunSettings:
     """The keys outside of all sections."""
 
     batch_size: int = _key(1, _integer(1))
-    iters: int = _key(1, _integer(1))
+    # One of the two; null is as if it were not there, so that --opts can take one away.
+    iters: Optional[int] = _key(None, _optional(_integer(1)))
+    epochs: Optional[int] = _key(None, _optional(_integer(1)))
     metrics: Sequence[str] = _key((), _list_of("a list of names", _is_text, shortest=1))
     plugins: Sequence[str] = _key((), _list_of("a list of modules and Python files", _is_text))
 
