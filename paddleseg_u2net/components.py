@@ -10,8 +10,10 @@ from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import ALIASES
 from paddleseg_u2net.datasets.augment import RandomCrop
+from paddleseg_u2net.datasets.mended import MENDED
 from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
-from paddleseg_u2net.losses import MENDED, DeepSupervisionLoss
+from paddleseg_u2net.losses import MENDED as MENDED_LOSSES
+from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
 from paddleseg_u2net.registry import register
 
@@ -21,7 +23,8 @@ for model in VARIANTS.values():
     register(manager.MODELS, model, replaces=_STOCK)
 for alias, name in ALIASES.items():
     register(manager.MODELS, VARIANTS[name], name=alias, replaces=_STOCK)
-for loss in (DeepSupervisionLoss, *MENDED.values()):
+for loss in (DeepSupervisionLoss, *MENDED_LOSSES.values()):
     register(manager.LOSSES, loss)
 register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
-register(manager.TRANSFORMS, RandomCrop)
+for transform in (RandomCrop, *MENDED):
+    register(manager.TRANSFORMS, transform)
