@@ -22,6 +22,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--num_workers", type=at_least(0), default=0, help="processes that read; 0: none")
     add("--do_eval", action="store_true", help="validate at every save, keep the best model")
     add("--use_vdl", action="store_true", help="record for VisualDL in save_dir")
+    add("--loggers", nargs="+", action="extend", default=[], metavar="NAME", help="record "
+        "for these too: tensorboard, mlflow, wandb, or a plugin's")  # fmt: skip
     add("--use_ema", action="store_true", help="keep a moving average of the weights too")
     add("--resume_model", metavar="DIR", help="an iter_N folder, or save_dir for its last one")
     length = result.add_mutually_exclusive_group().add_argument
@@ -53,8 +55,9 @@ def run(argv: List[str]) -> int:
     load_paddle()
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.distributed import Distributed
+    from paddleseg_u2net.training.options import RunOptions
     from paddleseg_u2net.training.run_folder import reserved
-    from paddleseg_u2net.training.trainer import RunOptions, Trainer
+    from paddleseg_u2net.training.trainer import Trainer
 
     device = set_device(arguments.device)
     distributed = Distributed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
@@ -14,6 +14,7 @@ import paddle
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.config.build import told
+from paddleseg_u2net.config.reading import flat
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends.paddle_layers import eager
@@ -23,7 +24,9 @@ from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
-from paddleseg_u2net.training.logger import TrainingLogger
+from paddleseg_u2net.training.logger import SCORES, TrainingLogger
+from paddleseg_u2net.training.loggers import Run, RunLogger, chosen
+from paddleseg_u2net.training.options import RunOptions
 from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
 from paddleseg_u2net.training.validation import BestScore, evaluate, lines
@@ -40,26 +43,6 @@ class Diverged(ValueError):
     """The loss is no number any more."""
 
 
-@dataclass
-class RunOptions:
-    """What a run is asked for on the command line; see ``paddleseg_u2net train --help``."""
-
-    save_dir: str = "output"
-    num_workers: int = 0
-    do_eval: bool = False
-    use_vdl: bool = False
-    use_ema: bool = False
-    resume_model: Optional[str] = None
-    save_interval: Optional[int] = None  # 1000, or an epoch in a run of epochs
-    log_iters: int = 10
-    keep_checkpoint_max: int = 5
-    seed: int = 0
-    precision: str = "fp32"
-    amp_level: str = "O1"
-    save_on_term: bool = False
-    profiler_options: Optional[str] = None
-
-
 class Trainer:
     """A training run of a configuration. What cannot be had is a ValueError (ConfigError,
     PairingError, DataError, CheckpointError, ...) as it is made; nothing has been written then.
@@ -73,6 +56,7 @@ class Trainer:
         self.precision = Precision(options.precision, options.amp_level)
         first = self.distributed.is_first
         self.profiler = StepProfiler(options.profiler_options, self.save_dir, first)
+        self.loggers = chosen([*(["visualdl"] if options.use_vdl else []), *options.loggers])
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
         schedule = self._schedule(0, 0)
@@ -118,6 +102,8 @@ class Trainer:
         start, accumulate = self.iteration, self.settings.accumulate
         schedule = self._schedule(start * accumulate, self.config.iters * accumulate)
         self.distributed.first(self._prepare_folder)
+        records: List[RunLogger] = []
+        self.distributed.first(lambda: records.extend(self._records()))
         log = TrainingLogger(
             self.config.iters,
             self.config.batch_size * accumulate,
@@ -125,8 +111,7 @@ class Trainer:
             self.options.log_iters,
             self.distributed.is_first,
             start,
-            # VisualDL shows one record a folder: each start gets its own
-            self.save_dir / "vdl" / f"from_{start}" if self.options.use_vdl else None,
+            records,
         )
         try:
             return self._train(schedule, log)
@@ -147,6 +132,12 @@ class Trainer:
     def _schedule(self, start: int, stop: int) -> Schedule:
         asked = len(self.train_set), self.config.batch_size, self.options.seed, start, stop
         return Schedule(*asked, self.distributed.rank, self.distributed.size)
+
+    def _records(self) -> List[RunLogger]:
+        settings = {**self.config.flat(), **flat(asdict(self.options))}
+        best = f"{SCORES}{self.settings.best_metric}"
+        run = Run(self.save_dir, self.iteration, str(self.config), settings, best)
+        return [kind(run) for kind in self.loggers]
 
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
