@@ -22,13 +22,17 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--num_workers", type=at_least(0), default=0, help="processes that read; 0: none")
     add("--do_eval", action="store_true", help="validate at every save, keep the best model")
     add("--use_vdl", action="store_true", help="record for VisualDL in save_dir")
+    add("--loggers", nargs="+", action="extend", default=[], metavar="NAME", help="record "
+        "for these too: tensorboard, mlflow, wandb, or a plugin's")  # fmt: skip
     add("--use_ema", action="store_true", help="keep a moving average of the weights too")
     add("--resume_model", metavar="DIR", help="an iter_N folder, or save_dir for its last one")
-    add("--iters", type=int, help="overrides the configuration")
+    length = result.add_mutually_exclusive_group().add_argument
+    length("--iters", type=int, help="overrides the configuration")
+    length("--epochs", type=int, help="overrides the configuration, its iters too")
     add("--batch_size", type=int, help="overrides the configuration; per device")
     add("--learning_rate", type=float, help="overrides the configuration")
-    add("--save_interval", type=at_least(1), default=1000, help="iterations between "
-        "checkpoints; default: %(default)s")  # fmt: skip
+    add("--save_interval", type=at_least(1), help="iterations between checkpoints; default: 1000, "
+        "in a run of epochs one epoch")  # fmt: skip
     add("--log_iters", type=at_least(1), default=10, help="iterations between log lines; default: "
         "%(default)s")  # fmt: skip
     add("--keep_checkpoint_max", type=at_least(0), default=5, help="iter_N folders to keep; 0: all")
@@ -39,6 +43,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--seed", type=at_least(0), default=0, help="the same seed gives the same run on a CPU")
     add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     add("--amp_level", choices=("O1", "O2"), default="O1")
+    add("--profiler_options", metavar="KEY=VALUE;...", help="profile some batches, e.g. "
+        "'batch_range=[50, 60]; sorted_key=total'; keys: docs/configuration.md")  # fmt: skip
     return result.parse_args(argv)
 
 
@@ -56,11 +62,12 @@ def run(argv: List[str]) -> int:
 
 def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
     from paddleseg_u2net.config import Config
+    from paddleseg_u2net.training.options import RunOptions
     from paddleseg_u2net.training.run_folder import reserved
-    from paddleseg_u2net.training.trainer import RunOptions, Trainer
+    from paddleseg_u2net.training.trainer import Trainer
 
     opts = list(arguments.opts)
-    for key in ("iters", "batch_size", "lr_scheduler.learning_rate"):
+    for key in ("iters", "epochs", "batch_size", "lr_scheduler.learning_rate"):
         value = getattr(arguments, key.rpartition(".")[2])
         opts += [] if value is None else [f"{key}={value}"]
     config = Config(arguments.config, opts)
