@@ -20,8 +20,8 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.training import agreement, batchnorm, checkpoint, run_folder
-from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
+from paddleseg_u2net.training.distributed import Distributed, agreement
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import SCORES, TrainingLogger

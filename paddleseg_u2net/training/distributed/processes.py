@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 import numpy as np
 
 from paddleseg_u2net.env import load_paddle, processes
-from paddleseg_u2net.training.circle import Circle, Lost
+from paddleseg_u2net.training.distributed.circle import Circle, Lost
 
 # Seconds by which others fail after the first: launch ends all when one has failed, and its exit
 # code is the first one's.
@@ -78,7 +78,7 @@ class Distributed:
         if self.size == 1:
             return model
         if self._paddle.device.get_device().startswith("cpu"):
-            from paddleseg_u2net.training.syncbatchnorm import synchronise
+            from paddleseg_u2net.training.distributed.syncbatchnorm import synchronise
 
             synchronise(model, self.total)
             return model
