@@ -12,6 +12,7 @@ from paddleseg_u2net.architecture import ALIASES
 from paddleseg_u2net.datasets.augment import RandomCrop
 from paddleseg_u2net.datasets.mended import MENDED
 from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
+from paddleseg_u2net.losses import MENDED as MENDED_LOSSES
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
 from paddleseg_u2net.registry import register
@@ -22,7 +23,8 @@ for model in VARIANTS.values():
     register(manager.MODELS, model, replaces=_STOCK)
 for alias, name in ALIASES.items():
     register(manager.MODELS, VARIANTS[name], name=alias, replaces=_STOCK)
-register(manager.LOSSES, DeepSupervisionLoss)
+for loss in (DeepSupervisionLoss, *MENDED_LOSSES.values()):
+    register(manager.LOSSES, loss)
 register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
 for transform in (RandomCrop, *MENDED):
     register(manager.TRANSFORMS, transform)
