@@ -67,11 +67,7 @@ def _translate_optimizer(tree: Tree, said: Lines, faults: Lines) -> None:
     if not isinstance(optimizer, dict):
         return
     if str(optimizer.get("type")).startswith("AdamWDL"):
-        faults.append(
-            f"optimizer.type: {optimizer['type']} lowers the rate from layer to layer of one kind "
-            "of transformer, which is not here; take AdamW, with custom_cfg: [{name: backbone., "
-            "lr_mult: 0.1}] for the layers that are to learn slowly"
-        )
+        _translate_layerwise(tree, optimizer, said, faults)
     groups = optimizer.get("custom_cfg")
     for number, group in enumerate(groups if isinstance(groups, list) else ()):
         if not isinstance(group, dict):
@@ -81,6 +77,27 @@ def _translate_optimizer(tree: Tree, said: Lines, faults: Lines) -> None:
                 f"optimizer.custom_cfg.{number}.{key} {group.pop(key)} is left out, as in "
                 "PaddleSeg 2.8.0, which knows lr_mult and weight_decay_mult"
             )
+
+
+def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines) -> None:
+    """AdamW whose rate is lower from block to block of a transformer, the nearer to the image."""
+    kind, model = optimizer["type"], tree.get("model")
+    backbone = model.get("backbone") if isinstance(model, dict) else None
+    if kind != "AdamWDL_CAE" or optimizer.get("weight_decay", 0.01) or not backbone:
+        faults.append(
+            f"optimizer.type: {kind} lowers the rate from layer to layer of one kind of "
+            "transformer, which is here for AdamWDL_CAE with weight_decay: 0.0 only; take AdamW, "
+            "with custom_cfg: [{name: backbone., lr_mult: 0.1}] for what is to learn slowly"
+        )
+        return
+    decay, depth = optimizer.pop("layerwise_decay", 0.65), backbone.get("depth", 12)
+    groups = [
+        {"name": f"blocks.{number}.", "lr_mult": decay ** (depth - number)}
+        for number in range(depth)
+    ]
+    groups.append({"name": "embed", "lr_mult": decay ** (depth + 1)})
+    optimizer.update({"type": "AdamW", "custom_cfg": groups + optimizer.get("custom_cfg", [])})
+    said.append(f"optimizer: {kind} -> AdamW with custom_cfg: lr_mult of {depth} blocks")
 
 
 def _translate_rate(tree: Tree, said: Lines, faults: Lines) -> None:
