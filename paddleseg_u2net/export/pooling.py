@@ -7,7 +7,7 @@ where the image's side is no multiple of the cells' number, and it takes fixed s
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 import paddle
 from paddle import nn
@@ -22,8 +22,6 @@ class CellMeans(nn.Layer):
 
     def forward(self, x: Any) -> Any:
         """(N, C, h, w) -> (N, C, *cells)."""
-        if self.cells == (1, 1):
-            return x.mean([2, 3], keepdim=True)
         size = paddle.shape(x)
         rows = _shares(self.cells[0], size[2])
         columns = _shares(self.cells[1], size[3])
@@ -48,7 +46,8 @@ def convertible(network: Any) -> Iterator[None]:
     replaced = []
     for parent in network.sublayers(include_self=True):
         for name, layer in parent.named_children():
-            if type(layer) is nn.AdaptiveAvgPool2D and (cells := _cells(layer)):
+            cells = _cells(layer) if type(layer) is nn.AdaptiveAvgPool2D else None
+            if cells and cells != (1, 1):
                 replaced.append((parent, name, layer))
                 setattr(parent, name, CellMeans(cells))
     try:
@@ -58,9 +57,9 @@ def convertible(network: Any) -> Iterator[None]:
             setattr(parent, name, layer)
 
 
-def _cells(layer: Any) -> Any:
-    """The number of cells (down, across); None if it is another kind of pooling."""
+def _cells(layer: Any) -> Optional[Tuple[int, int]]:
+    """The number of cells (down, across), None of a side that keeps its length."""
     asked = layer._output_size
-    cells = (asked, asked) if isinstance(asked, int) else tuple(asked)
-    plain = layer._data_format == "NCHW" and all(isinstance(side, int) for side in cells)
-    return cells if plain else None
+    down, across = (asked, asked) if isinstance(asked, int) else asked
+    plain = isinstance(down, int) and isinstance(across, int) and layer._data_format == "NCHW"
+    return (down, across) if plain else None
