@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import pickle
 import time
@@ -37,7 +38,8 @@ class Distributed:
 
             self._paddle = paddle
             if Distributed._of_process is None:
-                paddle.distributed.init_parallel_env()
+                with contextlib.redirect_stderr(io.StringIO()):  # it lists flags that nobody set
+                    paddle.distributed.init_parallel_env()
                 store = paddle.base.core.create_or_get_global_tcp_store()
                 Distributed._of_process = Circle(self.rank, self.size, store)
             self._circle = Distributed._of_process
