@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import List
+from typing import Any, List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
+from paddleseg_u2net.commands.arguments import (
+    add_data_format,
+    add_inference,
+    inference_opts,
+    parser,
+)
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import write_text
@@ -31,6 +36,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "boundary, fixation, all); else those of the configuration")  # fmt: skip
     add("--preset", help="conventions: paper, pysodmetrics or matlab; else the configuration's")
     add("--json", type=file_of(".json"), metavar="FILE", help="write the scores there too")
+    add("--auc_roc", nargs="?", const="True", help="PaddleSeg's: add AUC to --metrics, which has "
+        "it where it is not given")  # fmt: skip
+    add_data_format(result)
     add_inference(result)
     return result.parse_args(argv)
 
@@ -40,14 +48,21 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
+    from paddleseg_u2net.training.distributed import Distributed
+
+    with Distributed() as distributed:
+        return _validate(arguments, distributed)
+
+
+def _validate(arguments: argparse.Namespace, distributed: Any) -> int:
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.metrics import json_ready
     from paddleseg_u2net.predictor.load import load_model
-    from paddleseg_u2net.training.distributed import Distributed
     from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    distributed = Distributed()
+    if arguments.metrics and arguments.auc_roc:
+        arguments.metrics.append("AUC")
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:

@@ -12,9 +12,8 @@ from paddleseg_u2net.training.diagnosis.subject import Batch, Subject
 
 def take_step(subject: Subject, model: Any, optimizer: Any, batch: Batch) -> Tuple[float, Any]:
     """Forward, backward, update; the loss before the update, and the outputs."""
-    images, labels = batch
-    heads = model(images)
-    loss, _ = subject.criterion.parts(heads, labels)
+    heads = subject.heads(model, batch)
+    loss, _ = subject.criterion.parts(heads, batch[1])
     value = float(loss)
     if np.isfinite(value):
         loss.backward()

@@ -12,6 +12,7 @@ import paddle
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.training import batchnorm
 from paddleseg_u2net.training.diagnosis.samples import Sample, read_samples
+from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.step import Frozen
 
 Batch = Tuple[paddle.Tensor, paddle.Tensor]
@@ -99,13 +100,22 @@ class Subject:
         while True:
             chosen = [self.samples[(first + k) % len(self.samples)] for k in range(size)]
             first += size
-            yield as_batch([(s.inputs, s.target) for s in chosen], shape)
+            yield self.batch([(s.inputs, s.target) for s in chosen], shape)
+
+    def batch(
+        self, pairs: Sequence[Tuple[np.ndarray, np.ndarray]], shape: Tuple[int, int]
+    ) -> Batch:
+        """Inputs (C, h, w) and labels (h, w) as a batch of another height and width."""
+        inputs, labels = as_batch(pairs, shape)
+        return inputs, labels.astype("int64") if self.num_classes > 1 else labels
+
+    def heads(self, model: Any, batch: Batch) -> List[Any]:
+        """What the loss is given of a batch."""
+        return heads_of(model(batch[0]), batch[1])
 
 
 def as_batch(pairs: Sequence[Tuple[np.ndarray, np.ndarray]], shape: Tuple[int, int]) -> Batch:
-    """Inputs (C, h, w) and labels (h, w) as a batch of another height and width; labels keep their
-    values.
-    """
+    """Inputs (C, h, w) and labels (h, w) as tensors of another size; labels keep their values."""
     inputs = np.stack([_resized(planes, shape) for planes, _ in pairs])
     size = (shape[1], shape[0])
     labels = [cv2.resize(label, size, interpolation=cv2.INTER_NEAREST) for _, label in pairs]

@@ -52,9 +52,9 @@ def _is_statistic(name: str) -> bool:
 
 def _run(subject: Subject) -> Result:
     model = subject.network()
-    images, labels = next(subject.batches())
+    batch = next(subject.batches())
     started = time.monotonic()
-    loss, _ = subject.criterion.parts(model(images), labels)
+    loss, _ = subject.criterion.parts(subject.heads(model, batch), batch[1])
     loss.backward()
     subject.known["seconds_of_a_step"] = 1.1 * (time.monotonic() - started)  # and the update
     stages = {
@@ -71,7 +71,7 @@ def _run(subject: Subject) -> Result:
         measured={"gradient": norms, "frozen": [n for n, s in stages.items() if s.frozen]},
     )
     result.findings += _dead(learning)
-    result.findings += _frozen(subject, model, images)
+    result.findings += _frozen(subject, model, batch[0])
     result.findings += _batchnorm(subject, model)
     model.clear_gradients()
     return result

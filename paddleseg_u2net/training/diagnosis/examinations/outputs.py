@@ -7,7 +7,7 @@ is near it: 0.9 to 1.6 times that were measured with the shipped configurations.
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, Callable, List, NamedTuple, Sequence
 
 import numpy as np
 import paddle
@@ -15,7 +15,7 @@ import paddle.nn.functional as F
 
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import CERTAIN, ERROR, LIKELY, WARNING, Finding
-from paddleseg_u2net.training.diagnosis.subject import Subject
+from paddleseg_u2net.training.diagnosis.subject import Batch, Subject
 
 _FAR = 3.0  # times what no answer costs
 _FLOOR = 0.25  # of what no answer costs, that the right answer may cost
@@ -35,11 +35,12 @@ class _Costs(NamedTuple):
 
 def _run(subject: Subject) -> Result:
     model = subject.network()
-    images, labels = next(subject.batches())
+    batch = next(subject.batches())
     with paddle.no_grad():
-        heads = [head.detach() for head in model(images)]
-        costs = _costs(subject, heads, labels)
-        bounded = _is_bounded(subject, images)
+        heads = subject.heads(model, batch)
+        costs = _costs(subject, heads, batch[1])
+        bounded = _is_bounded(subject, batch)
+    maps = [head for head in heads if _is_map(head, subject)]
     result = Result(
         f"First loss {costs.network:.4g}; no answer (zero logits) costs {costs.none:.4g}"
         f"{_known_value(subject, len(heads), costs.none)}, the right answer {costs.right:.4g}.",
@@ -49,7 +50,7 @@ def _run(subject: Subject) -> Result:
         text = f"The loss of the first batch is {costs.network}."
         result.findings.append(Finding("loss_not_finite", ERROR, CERTAIN, text))
     result.findings += _of_activation(costs, bounded) or _of_costs(costs, subject)
-    result.findings += _constant(heads)
+    result.findings += _constant(maps)
     return result
 
 
@@ -57,40 +58,44 @@ def _costs(subject: Subject, heads: Sequence[Any], labels: Any) -> _Costs:
     def cost(outputs: Sequence[Any]) -> float:
         return float(subject.criterion.parts(outputs, labels)[0])
 
-    probability = [_right(head, labels, subject.ignore_index) for head in heads]
+    def answer(of: Callable[[Any], Any]) -> List[Any]:
+        """Heads of class maps replaced; edges and the like stay the network's."""
+        return [of(head) if _is_map(head, subject) else head for head in heads]
+
+    probability = _right(labels, subject)
     if subject.num_classes == 1:
         lowest = 1 / (1 + np.exp(_SURE))
-        sure = [p.clip(lowest, 1 - lowest) for p in probability]
-        logits = [paddle.log(p / (1 - p)) for p in sure]
+        sure = probability.clip(lowest, 1 - lowest)
+        logits = paddle.log(sure / (1 - sure))
     else:
-        logits = [_SURE * (2 * p - 1) for p in probability]
+        logits = _SURE * (2 * probability - 1)
     return _Costs(
-        none=cost([paddle.zeros_like(head) for head in heads]),
-        right=cost(logits),
-        right_as_probability=cost(probability),
+        none=cost(answer(paddle.zeros_like)),
+        right=cost(answer(lambda head: logits)),
+        right_as_probability=cost(answer(lambda head: probability)),
         network=cost(heads),
     )
 
 
-def _right(head: Any, labels: Any, ignore_index: int) -> Any:
-    """The right answer to ``labels`` (N, H, W) as probabilities of the shape of ``head``."""
-    valid = labels != ignore_index
+def _is_map(head: Any, subject: Subject) -> bool:
+    return isinstance(head, paddle.Tensor) and head.shape[1:2] == [subject.num_classes]
+
+
+def _right(labels: Any, subject: Subject) -> Any:
+    """The right answer to ``labels`` (N, H, W) as probabilities (N, C, H, W)."""
+    valid = labels != subject.ignore_index
     known = paddle.where(valid, labels, paddle.zeros_like(labels))
-    classes = head.shape[1]
-    if classes == 1:
-        target = known.astype("float32").unsqueeze(1)
-    else:
-        target = F.one_hot(known.astype("int64"), classes).transpose([0, 3, 1, 2])
-    if target.shape[2:] != head.shape[2:]:
-        target = F.interpolate(target, head.shape[2:], mode="nearest")
-    return target
+    if subject.num_classes == 1:
+        return known.astype("float32").unsqueeze(1)
+    return F.one_hot(known, subject.num_classes).transpose([0, 3, 1, 2])
 
 
-def _is_bounded(subject: Subject, images: Any) -> bool:
+def _is_bounded(subject: Subject, batch: Batch) -> bool:
     """Whether outputs lie in [0, 1] and stay there as weights become greater: logits do not."""
     model = subject.network()
     for _ in range(2):
-        outputs = [head.astype("float32").numpy() for head in model(images)]
+        heads = [head for head in subject.heads(model, batch) if _is_map(head, subject)]
+        outputs = [head.astype("float32").numpy() for head in heads]
         if not all(np.isfinite(o).all() and o.min() >= 0 and o.max() <= 1 for o in outputs):
             return False
         for parameter in model.parameters():
@@ -182,7 +187,9 @@ def _constant(heads: Sequence[Any]) -> List[Finding]:
 def _known_value(subject: Subject, heads: int, none: float) -> str:
     """The closed form of what no answer costs, where it is one."""
     each = np.log(max(2, subject.num_classes))
-    weights = subject.criterion.weights or [1.0] * heads
+    weights = subject.criterion.weights
+    if weights is None or isinstance(weights, (int, float)):
+        weights = [1.0 if weights is None else float(weights)] * heads
     total = float(sum(weights) * each)
     name = f"ln {max(2, subject.num_classes)}"
     return f" = {sum(weights):g} x {name}" if abs(none - total) < 1e-3 * total else ""

@@ -13,7 +13,7 @@ import paddle
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import ERROR, LIKELY, LOOK, NOTE, WARNING, Finding
 from paddleseg_u2net.training.diagnosis.fitting import answered, overlap, take_step
-from paddleseg_u2net.training.diagnosis.subject import Batch, Subject, as_batch
+from paddleseg_u2net.training.diagnosis.subject import Batch, Subject
 
 _PAIRS, _GOAL = 10, 0.95
 _STEPS, _LEAST_STEPS, _SHARE = 200, 20, 0.5
@@ -39,7 +39,7 @@ def _run(subject: Subject) -> Result:
             break
     model.eval()
     with paddle.no_grad():
-        output = model(batch[0])[0]
+        output = subject.heads(model, batch)[0]
     evaluated = overlap(answered(output), labels, subject.ignore_index)
     best, steps = max(reached), len(reached)
     height, width = batch[0].shape[2:]
@@ -82,7 +82,7 @@ def _ten(subject: Subject) -> Tuple[Batch, List[str]]:
 
     chosen = sorted(range(len(subject.samples)), key=classes)[:_PAIRS]
     samples = [subject.samples[number] for number in sorted(chosen)]
-    batch = as_batch([(sample.fixed, sample.label) for sample in samples], subject.shape)
+    batch = subject.batch([(sample.fixed, sample.label) for sample in samples], subject.shape)
     return batch, [sample.name for sample in samples]
 
 
