@@ -10,6 +10,7 @@ from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import ALIASES
 from paddleseg_u2net.datasets.augment import RandomCrop
+from paddleseg_u2net.datasets.mended import MENDED
 from paddleseg_u2net.datasets.pair_dataset import PaddleSegPairDataset
 from paddleseg_u2net.losses import DeepSupervisionLoss
 from paddleseg_u2net.models import VARIANTS
@@ -23,4 +24,5 @@ for alias, name in ALIASES.items():
     register(manager.MODELS, VARIANTS[name], name=alias, replaces=_STOCK)
 register(manager.LOSSES, DeepSupervisionLoss)
 register(manager.DATASETS, PaddleSegPairDataset, name="PairDataset")
-register(manager.TRANSFORMS, RandomCrop)
+for transform in (RandomCrop, *MENDED):
+    register(manager.TRANSFORMS, transform)

@@ -17,8 +17,9 @@ from paddleseg.cvlibs import SegBuilder, manager
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import checks, networks
+from paddleseg_u2net.config.paddleseg_form import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump, flat
+from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat
 from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
@@ -62,7 +63,7 @@ class Config(PredictionConfig):
     def __init__(
         self, source: Union[str, Path, Tree], opts: Iterable[str] = (), training: bool = True
     ) -> None:
-        tree = as_tree(source, opts or ())
+        tree = settings_tree(source, opts or ())
         where = "configuration" if isinstance(source, dict) else source
         _load_plugins(tree.get("plugins"), where)
         faults: List[str] = []

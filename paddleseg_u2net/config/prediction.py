@@ -6,9 +6,10 @@ It is read without Paddle, so that a light install uses what a full one trained 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, List, Optional, Union
+from typing import Iterable, List, Optional, Tuple, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
+from paddleseg_u2net.config.paddleseg_form import settings_tree
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
 from paddleseg_u2net.config.schema import check_keys, nearest, note, refuse
 from paddleseg_u2net.config.settings import (
@@ -50,7 +51,9 @@ class PredictionConfig:
     def preprocess(self) -> Preprocess:
         """What the network sees of an image."""
         said = read(PreprocessSettings, self._tree.get("preprocess"))
-        return Preprocess(said.size, said.mean, said.std, self.in_channels, said.type)
+        return Preprocess(
+            said.size, said.mean, said.std, self.in_channels, said.type, said.fit, said.restore
+        )
 
     def augment(self) -> Optional[Augment]:
         """Test-time augmentation, if ``test_config.aug_eval`` is set."""
@@ -109,12 +112,10 @@ def read_prediction_config(
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
-    tree = as_tree(source, opts or ())
-    model = tree.get("model")
-    kind = model.get("type") if isinstance(model, dict) else None
-    is_ours = kind in _NETWORKS and "backbone" not in (model or {})
-    if isinstance(kind, str) and not is_ours:
+    kind, is_ours = _network(as_tree(source, opts or ()))
+    if kind and not is_ours:
         return None
+    tree = settings_tree(source, opts or ())
     faults: List[str] = []
     where = "configuration" if isinstance(source, dict) else source
     check_keys(tree, faults, training=False)
@@ -130,3 +131,11 @@ def read_prediction_config(
     config._check_inference(faults)
     refuse(faults, where)
     return config
+
+
+def _network(tree: Tree) -> Tuple[str, bool]:
+    """``model.type``, empty where that is no text, and whether it is one of this project's."""
+    model = tree.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    is_ours = kind in _NETWORKS and "backbone" not in (model or {})
+    return (kind, is_ours) if isinstance(kind, str) else ("", False)

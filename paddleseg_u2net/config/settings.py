@@ -111,6 +111,10 @@ class PreprocessSettings:
     size: Optional[Sequence[int]] = _key(None, _optional(_SIZE))
     mean: Optional[Sequence[float]] = _key(None, _NUMBERS)
     std: Optional[Sequence[float]] = _key(None, _POSITIVE)
+    fit: Optional[Sequence[Mapping[str, Any]]] = _key(
+        None, _optional(_list_of("a list of steps such as {short: 512}", _is_dictionary))
+    )
+    restore: str = _key("probability", _TEXT)
 
 
 @dataclass(frozen=True)
@@ -192,10 +196,10 @@ class DatasetSettings:
     type: str = "PairDataset"
     name: Optional[str] = None
     dataset_root: Optional[str] = None
-    train_path: Optional[str] = None
-    val_path: Optional[str] = None
+    train_path: Union[str, Sequence[str], None] = None
+    val_path: Union[str, Sequence[str], None] = None
     images: Optional[str] = None
-    masks: Optional[str] = None
+    masks: Union[str, Sequence[str], None] = None
     val_share: float = 0.0
     separator: Optional[str] = None
     num_classes: int = 1
@@ -208,8 +212,8 @@ class DatasetSettings:
     transforms: Optional[Sequence[Mapping[str, Any]]] = None
 
     @property
-    def list_path(self) -> Optional[str]:
-        """The list file of this part."""
+    def list_path(self) -> Union[str, Sequence[str], None]:
+        """The list file of this part, or several."""
         return self.train_path if self.mode == "train" else self.val_path
 
 

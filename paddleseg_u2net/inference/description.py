@@ -65,14 +65,17 @@ class Description:
 
 
 def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
-    """The ``preprocess`` of a description."""
-    return {
+    """The ``preprocess`` of a description; ``fit`` and ``restore`` where they say something."""
+    described: Dict[str, Any] = {
         "type": preprocess.type,
         "size": list(preprocess.size) if preprocess.size else None,
         "mean": list(preprocess.mean),
         "std": list(preprocess.std),
         "channels": len(preprocess.mean),
     }
+    described.update({"fit": preprocess.fit.steps} if preprocess.fit else {})
+    described.update({"restore": "logits"} if preprocess.restores == "logits" else {})
+    return described
 
 
 def checksum(path: Union[str, Path]) -> str:
