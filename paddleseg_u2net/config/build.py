@@ -16,7 +16,7 @@ from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config import checks, networks
+from paddleseg_u2net.config import checks, losses, networks
 from paddleseg_u2net.config.paddleseg_form import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat
@@ -77,13 +77,18 @@ class Config(PredictionConfig):
         self.batch_size, self.epochs = self._run.batch_size, self._run.epochs
         self.iters = self._run.iters or 0
         self.plugins, self.pretrained = self._run.plugins, self._model.pretrained
-        self.ignore_index = self._loss.ignore_index
+        self.ignore_index = self._ignored(tree)
         self.trainer = read(TrainerSettings, tree.get("trainer"))
         with contextlib.suppress(ValueError):  # it is refused below
             self.trainer = replace(self.trainer, best_metric=resolve(self.trainer.best_metric))
         self._check_inference(faults)
         checks.check_agreement(self, tree, faults, training)
         refuse(faults, where)
+
+    def _ignored(self, tree: Tree) -> int:
+        """What the losses say is ignored, else the training set, as PaddleSeg."""
+        said = losses.ignore_index_of(self._loss.types)
+        return tree.get("train_dataset", {}).get("ignore_index", 255) if said is None else said
 
     def __str__(self) -> str:
         return dump(self._tree)
@@ -123,11 +128,14 @@ class Config(PredictionConfig):
 
     def criterion(self) -> HeadLosses:
         """The loss over all heads."""
-        arguments = dict(self._loss.types[0])
-        weights = self._loss.coef if len(self._loss.coef) > 1 else None
-        if arguments["type"] != "DeepSupervisionLoss":
-            return HeadLosses(build(arguments), weights)
-        return build({**arguments, **({"weights": weights} if weights else {})})
+        losses.tell_mended(self._loss.types)
+        blocks = [losses.loss_arguments(item, self.ignore_index) for item in self._loss.types]
+        weights = self._loss.weights
+        if len(blocks) == 1 and blocks[0]["type"] == "DeepSupervisionLoss":
+            return build({"weights": weights, **blocks[0]})
+        with told("loss.types"):
+            built = [build(block) for block in blocks]
+        return HeadLosses(built if len(built) > 1 else built[0], weights)
 
     def count_iters(self, per_epoch: int) -> None:
         """Make ``iters`` of ``epochs``, if these are given, by the batches that an epoch has."""

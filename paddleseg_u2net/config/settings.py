@@ -158,13 +158,20 @@ class LossSettings:
     types: Sequence[Mapping[str, Any]] = _key(
         ({},), _list_of("a list of dictionaries", lambda value: True, shortest=1)
     )
-    coef: Sequence[float] = _key((1,), _NUMBERS)
+    coef: Union[float, Sequence[float]] = _key(
+        1,
+        (
+            "a number or a list of them",
+            lambda value: is_number(value) or _NUMBERS[1](value),
+        ),
+    )
 
     @property
-    def ignore_index(self) -> int:
-        """The label that is ignored."""
-        first = self.types[0]
-        return first.get("ignore_index", 255) if isinstance(first, Mapping) else 255
+    def weights(self) -> Union[float, Sequence[float]]:
+        """Of the heads; one number for all of them."""
+        if isinstance(self.coef, (list, tuple)) and len(self.coef) == 1:
+            return self.coef[0]
+        return self.coef
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ val_dataset:
 optimizer: {type: SGD, momentum: 0.9, weight_decay: 4.0e-5}
 lr_scheduler: {type: PolynomialDecay, learning_rate: 0.01, end_lr: 0, power: 0.9}
 loss:
-  types: [{type: CrossEntropyLoss}]
+  types: [{type: CrossEntropyLos}]
   coef: [1, 1, 1, 1, 1, 1, 1]
 model: {type: U2Netp, num_classes: 19, pretrained: Null}
 """
@@ -55,13 +55,14 @@ def test_all_of_a_stage_is_said_at_once(tmp_path, capsys):
     assert main("train", ["--config", str(path), "--save_dir", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().err
     for words in (
+        "loss.types.0.type: there is no loss 'CrossEntropyLos'; did you mean CrossEntropyLoss?",
         "train_dataset.type: expected PairDataset",
         "train_dataset.transforms.4.type: there is no None",
         "val_dataset.type: expected PairDataset",
         "val_dataset.transforms: validation sees images as prediction does",
     ):
         assert words in said
-    path.write_text(PADDLESEG.replace("CrossEntropyLoss", "DeepSupervisionLoss"))
+    path.write_text(PADDLESEG.replace("CrossEntropyLos}", "CrossEntropyLoss}"))
     Config(path)  # the file as it is has no fault
 
 

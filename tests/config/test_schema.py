@@ -44,7 +44,7 @@ RULES = [
     ("test_config", "is_slide", *FLAG),
     ("test_config", "crop_size", [*PAIR[0], None], PAIR[1]),
     ("test_config", "stride", [*PAIR[0], None], PAIR[1]),
-    ("loss", "coef", [[1], [0, -1]], [1, [], ["1"]]),
+    ("loss", "coef", [1, 0.5, [1], [0, -1]], ["1", True, [], ["1"]]),
     ("loss", "types", [[{}]], [None, [], {}, {"type": "DeepSupervisionLoss"}]),
 ]
 DICTIONARIES = [key for key, rule in top_rules().items() if rule is DICTIONARY]
