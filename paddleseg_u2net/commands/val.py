@@ -9,7 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Sequence
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
+from paddleseg_u2net.commands.arguments import (
+    add_data_format,
+    add_inference,
+    inference_opts,
+    parser,
+)
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import check_writable, write_text
@@ -44,11 +49,16 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "false and missed, a table of them and a sheet of the worst")  # fmt: skip
     add("--worst", type=at_least(1), default=12, metavar="N", help="images on that sheet; default: "
         "%(default)s")  # fmt: skip
+    add("--auc_roc", nargs="?", const="True", help="PaddleSeg's: add AUC to --metrics, which has "
+        "it where it is not given")  # fmt: skip
+    add_data_format(result)
     add_inference(result)
     arguments = result.parse_args(argv)
     for path in arguments.confusion:
         if not path.suffix:
             result.error(f"--confusion {path}: expected a name that ends in .csv, .png or .pdf")
+    if arguments.metrics and arguments.auc_roc:
+        arguments.metrics.append("AUC")
     return arguments
 
 
@@ -58,10 +68,15 @@ def run(argv: List[str]) -> int:
     start_logging(is_first_process())
     load_paddle()
     from paddleseg_u2net.training.distributed import Distributed
-    from paddleseg_u2net.training.summary import Summary, as_json, names_apart
 
     _refuse_unwritable(arguments)
-    distributed = Distributed()
+    with Distributed() as distributed:
+        return _validate(arguments, distributed)
+
+
+def _validate(arguments: argparse.Namespace, distributed: Distributed) -> int:
+    from paddleseg_u2net.training.summary import Summary, as_json, names_apart
+
     names = names_apart(arguments.model_path) if len(arguments.model_path) > 1 else [""]
     pairs = zip(names, arguments.model_path)
     every = [_score(arguments, name, path, distributed) for name, path in pairs]
