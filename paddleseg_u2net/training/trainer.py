@@ -25,7 +25,7 @@ from paddleseg_u2net.training.distributed import Distributed, agreement
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import SCORES, TrainingLogger
-from paddleseg_u2net.training.loggers import Run, RunLogger, chosen
+from paddleseg_u2net.training.loggers import Run, RunLogger, chosen, opened
 from paddleseg_u2net.training.options import RunOptions
 from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
@@ -141,7 +141,7 @@ class Trainer:
         settings = {**self.config.flat(), **flat(asdict(self.options))}
         best = f"{SCORES}{self.settings.best_metric}"
         run = Run(self.save_dir, self.iteration, str(self.config), settings, best)
-        return [kind(run) for kind in self.loggers]
+        return opened(self.loggers, run)
 
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
