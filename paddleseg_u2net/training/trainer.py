@@ -65,7 +65,7 @@ class Trainer:
         self.save_interval = options.save_interval or (epoch if config.epochs else 1000)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and config.is_u2net and not options.resume_model:
+        if not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
@@ -174,7 +174,8 @@ class Trainer:
         paddle.seed(self.options.seed * 1_000_003 + self.iteration)
         losses = []
         for images, labels in batches:
-            with self.precision.autocast():
+            shape = "x".join(map(str, images.shape))
+            with self.precision.autocast(), told(f"model: with images of shape {shape}, it"):
                 heads = heads_of(self.parallel(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them
