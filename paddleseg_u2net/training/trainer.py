@@ -68,6 +68,8 @@ class Trainer:
         if config.pretrained and config.is_u2net and not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.model = self.distributed.synchronise_batchnorm(model)
+        resumed = checkpoint.latest(options.resume_model) if options.resume_model else None
+        config.balance(self.train_set, resumed)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
         self.ema = EMA(self.model, self.settings.ema_decay, options.use_ema)
@@ -78,8 +80,8 @@ class Trainer:
         self.is_validated = True  # whether the validation that is due here has been made
         # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
         self.read_optimizer: Optional[Dict[str, Any]] = None
-        if options.resume_model:
-            self._resume(checkpoint.latest(options.resume_model))
+        if resumed:
+            self._resume(resumed)
         checkpoint.refuse_other_runs(self.save_dir, options.resume_model, self.iteration)
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
         self.parallel = self.distributed.parallel(self.model)
