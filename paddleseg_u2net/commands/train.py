@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
-from paddleseg_u2net.commands.arguments import parser
-from paddleseg_u2net.commands.parsing import at_least
+from paddleseg_u2net.commands.arguments import add_data_format, parser
+from paddleseg_u2net.commands.parsing import at_least, only
 from paddleseg_u2net.device import set_device
 from paddleseg_u2net.env import is_first_process, load_paddle
 from paddleseg_u2net.log import logger, start_logging
@@ -45,6 +45,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--amp_level", choices=("O1", "O2"), default="O1")
     add("--profiler_options", metavar="KEY=VALUE;...", help="profile some batches, e.g. "
         "'batch_range=[50, 60]; sorted_key=total'; keys: docs/configuration.md")  # fmt: skip
+    add("--repeats", type=only("1", "an epoch is all pairs once here; for longer epochs give "
+        "--epochs or a larger --save_interval, for a set smaller than a batch a smaller "
+        "batch_size"), default="1", help="1, see --epochs")  # fmt: skip
+    add_data_format(result)
     return result.parse_args(argv)
 
 
@@ -53,14 +57,19 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
-    from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.distributed import Distributed
+
+    device = set_device(arguments.device)
+    with Distributed() as distributed:
+        return _train(arguments, device, distributed)
+
+
+def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
+    from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.options import RunOptions
     from paddleseg_u2net.training.run_folder import reserved
     from paddleseg_u2net.training.trainer import Trainer
 
-    device = set_device(arguments.device)
-    distributed = Distributed()
     opts = list(arguments.opts)
     for key in ("iters", "epochs", "batch_size", "lr_scheduler.learning_rate"):
         value = getattr(arguments, key.rpartition(".")[2])

@@ -171,7 +171,8 @@ class Config(PredictionConfig):
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters."""
         settings = checks.optimizer_settings(self._tree["optimizer"])
-        _check_groups(settings.get("custom_cfg") or [], model)
+        if groups := settings.get("custom_cfg"):
+            settings["custom_cfg"] = _groups(groups, model, strict=self.is_u2net)
         # With groups PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):
             return build(settings)(model, learning_rate)
@@ -271,15 +272,24 @@ def _load_plugins(names: Any, source: Any) -> None:
         raise ConfigError(f"{source}: plugins: {error}") from error
 
 
-def _check_groups(groups: List[Mapping[str, Any]], model: Any) -> None:
-    """Each group has parameters that learn and that no earlier group has."""
+def _groups(groups: List[Mapping[str, Any]], model: Any, strict: bool) -> List[Mapping[str, Any]]:
+    """The groups that have parameters which learn and which no earlier group has; of an empty one
+    it is an error if ``strict``, else it is said: PaddleSeg's files have some.
+    """
     left = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    found = []
     for number, group in enumerate(groups):
         own = [name for name in left if group["name"] in name]
         left = [name for name in left if name not in own]
-        if not own:
-            raise ConfigError(
-                f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
-                f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
-            )
-        logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+        if own:
+            logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+            found.append(group)
+            continue
+        text = (
+            f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
+            f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
+        )
+        if strict:
+            raise ConfigError(text)
+        logger.warning(f"{text}; this group is left out")
+    return found

@@ -4,8 +4,10 @@ built, component by component, so that each can start from weights.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from functools import partial
+import io
+from functools import cache, partial
 from typing import Any, Iterator, List, Mapping, Tuple
 
 from paddleseg.cvlibs import manager
@@ -16,7 +18,9 @@ from paddleseg_u2net.config.schema import check_component, note
 from paddleseg_u2net.config.signatures import parameters_of
 from paddleseg_u2net.config.told import told
 from paddleseg_u2net.io.download import DownloadError
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.models import U2Net
+from paddleseg_u2net.models.mended import MENDED, REFUSED, plain_batchnorm
 from paddleseg_u2net.registry import custom
 from paddleseg_u2net.weights.pretrained import load_pretrained
 
@@ -57,6 +61,10 @@ def check_model(model: Tree, faults: List[str]) -> None:
         check_component("model", block, every, faults, "there is no {!r} here")
         return
     check_component("model", block, every, faults, "there is no {!r} here")
+    for where, component in (("model", model), *_inner(model, "model.")):
+        name = component.get("type")
+        if name in REFUSED:
+            faults.append(f"{where}.type: {name} cannot be trained here: {REFUSED[name]}")
     if len(faults) > before:
         return
     if "num_classes" not in model:  # in a signature with a default of its own
@@ -120,7 +128,7 @@ def build_network(model: Tree, num_classes: int, in_channels: int, pretrained: b
             arguments[key] = {**block, **({own: in_channels} if own else {})}
     if pretrained and "pretrained" in model:
         arguments["pretrained"] = model["pretrained"]
-    return _build(arguments, "model", pretrained)
+    return plain_batchnorm(_build(arguments, "model", pretrained))
 
 
 def _build(block: Tree, where: str, pretrained: bool) -> Any:
@@ -132,7 +140,8 @@ def _build(block: Tree, where: str, pretrained: bool) -> Any:
     theirs = kind in custom(manager.MODELS) and "pretrained" in parameters_of(component)
     if theirs:  # a plugin's network reads its weights itself
         arguments["pretrained"] = source if pretrained else None
-    with told(f"{where}: {kind}"):
+    # PaddleSeg's classes print that they start from scratch, before their weights are loaded.
+    with told(f"{where}: {kind}"), contextlib.redirect_stdout(io.StringIO()):
         layer = component(**arguments)
     if source is not None and pretrained and not theirs:
         try:
@@ -145,7 +154,16 @@ def _build(block: Tree, where: str, pretrained: bool) -> Any:
 
 
 def _component(kind: str) -> Any:
+    """The component of a name, or the one that stands for it since it fails by itself."""
+    if kind in MENDED:
+        _tell(kind, (MENDED[kind].__doc__ or "").strip())
+        return MENDED[kind]
     for components in (manager.MODELS, manager.BACKBONES):
         if kind in components.components_dict:
             return components[kind]
     raise ConfigError(f"there is no network or backbone {kind!r}")
+
+
+@cache  # once
+def _tell(kind: str, why: str) -> None:
+    logger.info(f"{kind} is built as Mended{kind}: {' '.join(why.split())}")

@@ -15,7 +15,8 @@ def parameters_of(component: Any) -> Parameters:
     class that does the same to its base: theirs are those of the class inside, but for what is set
     there already. ``**kwargs`` stays among them where they go on to somewhere else.
     """
-    own = inspect.signature(component).parameters
+    taken = inspect.signature(component).parameters
+    own = {key: item for key, item in taken.items() if item.kind is not item.VAR_POSITIONAL}
     if all(item.kind is not item.VAR_KEYWORD for item in own.values()):
         return own
     inner, fixed = _inner(component)
