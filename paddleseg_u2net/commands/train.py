@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 from paddleseg_u2net.commands.arguments import add_data_format, parser
 from paddleseg_u2net.commands.parsing import at_least, only
@@ -57,14 +57,19 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
-    from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.distributed import Distributed
+
+    device = set_device(arguments.device)
+    with Distributed() as distributed:
+        return _train(arguments, device, distributed)
+
+
+def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
+    from paddleseg_u2net.config import Config
     from paddleseg_u2net.training.options import RunOptions
     from paddleseg_u2net.training.run_folder import reserved
     from paddleseg_u2net.training.trainer import Trainer
 
-    device = set_device(arguments.device)
-    distributed = Distributed()
     opts = list(arguments.opts)
     for key in ("iters", "epochs", "batch_size", "lr_scheduler.learning_rate"):
         value = getattr(arguments, key.rpartition(".")[2])
