@@ -9,17 +9,18 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, List, Mapping, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config import checks, losses, networks
+from paddleseg_u2net.config import checks, networks
+from paddleseg_u2net.config.losses import balance, blocks
 from paddleseg_u2net.config.paddleseg_form import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat
+from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat, read_yaml
 from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
@@ -87,7 +88,7 @@ class Config(PredictionConfig):
 
     def _ignored(self, tree: Tree) -> int:
         """What the losses say is ignored, else the training set, as PaddleSeg."""
-        said = losses.ignore_index_of(self._loss.types)
+        said = blocks.ignore_index_of(self._loss.types)
         return tree.get("train_dataset", {}).get("ignore_index", 255) if said is None else said
 
     def __str__(self) -> str:
@@ -132,15 +133,28 @@ class Config(PredictionConfig):
         """The weights of U²-Nets that the model starts from, by how its names of them begin."""
         return networks.u2net_weights(self._tree["model"])
 
+    def balance(self, dataset: PairDataset, resumed: Optional[Path] = None) -> None:
+        """Put numbers where losses say ``auto``: by the classes' pixels in the training set, or
+        those of a checkpoint that is resumed.
+        """
+        if not balance.places(self._loss.types):
+            return
+        saved = read_yaml(resumed / "config.yaml").get("loss", {}) if resumed else {}
+        types = balance.balanced(self._loss.types, dataset, saved.get("types"))
+        self._tree = {**self._tree, "loss": {**self._tree["loss"], "types": types}}
+        self._loss = read(LossSettings, self._tree["loss"])
+
     def criterion(self) -> HeadLosses:
         """The loss over all heads."""
-        losses.tell_mended(self._loss.types)
-        blocks = [losses.loss_arguments(item, self.ignore_index) for item in self._loss.types]
+        if balance.places(self._loss.types):
+            self.balance(self.dataset("train"))
+        blocks.tell_mended(self._loss.types)
+        found = [blocks.loss_arguments(item, self.ignore_index) for item in self._loss.types]
         weights = self._loss.weights
-        if len(blocks) == 1 and blocks[0]["type"] == "DeepSupervisionLoss":
-            return build({"weights": weights, **blocks[0]})
+        if len(found) == 1 and found[0]["type"] == "DeepSupervisionLoss":
+            return build({"weights": weights, **found[0]})
         with told("loss.types"):
-            built = [build(block) for block in blocks]
+            built = [build(block) for block in found]
         return HeadLosses(built if len(built) > 1 else built[0], weights)
 
     def count_iters(self, per_epoch: int) -> None:
@@ -163,7 +177,8 @@ class Config(PredictionConfig):
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters."""
         settings = checks.optimizer_settings(self._tree["optimizer"])
-        _check_groups(settings.get("custom_cfg") or [], model)
+        if groups := settings.get("custom_cfg"):
+            settings["custom_cfg"] = _groups(groups, model, strict=self.is_u2net)
         # With groups PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):
             return build(settings)(model, learning_rate)
@@ -263,15 +278,24 @@ def _load_plugins(names: Any, source: Any) -> None:
         raise ConfigError(f"{source}: plugins: {error}") from error
 
 
-def _check_groups(groups: List[Mapping[str, Any]], model: Any) -> None:
-    """Each group has parameters that learn and that no earlier group has."""
+def _groups(groups: List[Mapping[str, Any]], model: Any, strict: bool) -> List[Mapping[str, Any]]:
+    """The groups that have parameters which learn and which no earlier group has; of an empty one
+    it is an error if ``strict``, else it is said: PaddleSeg's files have some.
+    """
     left = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    found = []
     for number, group in enumerate(groups):
         own = [name for name in left if group["name"] in name]
         left = [name for name in left if name not in own]
-        if not own:
-            raise ConfigError(
-                f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
-                f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
-            )
-        logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+        if own:
+            logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+            found.append(group)
+            continue
+        text = (
+            f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
+            f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
+        )
+        if strict:
+            raise ConfigError(text)
+        logger.warning(f"{text}; this group is left out")
+    return found

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping
 import paddle
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.config import losses
+from paddleseg_u2net.config.losses import checks as losses
 from paddleseg_u2net.config.networks import check_model
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.config.schema import check_component, note
@@ -116,6 +116,8 @@ def _check_transforms(transforms: Any, faults: List[str]) -> None:
 
 def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) -> None:
     """Check a ``Config`` of ``tree``, whose sections are right by themselves."""
+    if "loss" in tree:
+        losses.check_weights(tree["loss"]["types"], config.num_classes, faults)
     if "loss" in tree and config.is_u2net:
         losses.check_heads(tree["loss"], len(config.stages.encoder) + 1, faults)
         soft = tree.get("train_dataset", {}).get("mask_values") == "soft"

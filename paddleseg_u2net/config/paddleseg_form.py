@@ -7,7 +7,6 @@ else is this project's own, and stays as it is.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from pathlib import Path
 from typing import Any, Iterable, List, Union
@@ -31,12 +30,14 @@ def settings_tree(source: Union[str, Path, Tree], opts: Iterable[str] = ()) -> T
     tree = apply_opts(read_yaml(source, as_paddleseg=True), opts)
     if not is_paddleseg(tree):
         return translate(as_tree(source, opts), source)
-    with contextlib.suppress(ConfigError):  # a key that stands twice
+    try:
         if tree != as_tree(source, opts):
             logger.info(
                 f"{source}: as in PaddleSeg the first of several _base_ files counts, and another "
                 "type keeps the arguments that it inherits"
             )
+    except ConfigError as error:
+        logger.warning(f"{error}; read as PaddleSeg does: the last one counts")
     return translate(tree, source)
 
 

@@ -56,9 +56,48 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if key in tree:
             faults.append(f"{key}: there is no such key here; {nearest}")
             del tree[key]
+    _translate_optimizer(tree, said, faults)
     _translate_rate(tree, said, faults)
     _translate_export(tree, said, faults)
     _translate_test(tree, said)
+
+
+def _translate_optimizer(tree: Tree, said: Lines, faults: Lines) -> None:
+    optimizer = tree.get("optimizer")
+    if not isinstance(optimizer, dict):
+        return
+    if str(optimizer.get("type")).startswith("AdamWDL"):
+        _translate_layerwise(tree, optimizer, said, faults)
+    groups = optimizer.get("custom_cfg")
+    for number, group in enumerate(groups if isinstance(groups, list) else ()):
+        if not isinstance(group, dict):
+            continue  # that is said elsewhere
+        for key in [key for key in group if key not in ("name", "lr_mult", "weight_decay_mult")]:
+            said.append(
+                f"optimizer.custom_cfg.{number}.{key} {group.pop(key)} is left out, as in "
+                "PaddleSeg 2.8.0, which knows lr_mult and weight_decay_mult"
+            )
+
+
+def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines) -> None:
+    """AdamW whose rate is lower from block to block of a transformer, the nearer to the image."""
+    kind, model = optimizer["type"], tree.get("model")
+    backbone = model.get("backbone") if isinstance(model, dict) else None
+    if kind != "AdamWDL_CAE" or optimizer.get("weight_decay", 0.01) or not backbone:
+        faults.append(
+            f"optimizer.type: {kind} lowers the rate from layer to layer of one kind of "
+            "transformer, which is here for AdamWDL_CAE with weight_decay: 0.0 only; take AdamW, "
+            "with custom_cfg: [{name: backbone., lr_mult: 0.1}] for what is to learn slowly"
+        )
+        return
+    decay, depth = optimizer.pop("layerwise_decay", 0.65), backbone.get("depth", 12)
+    groups = [
+        {"name": f"blocks.{number}.", "lr_mult": decay ** (depth - number)}
+        for number in range(depth)
+    ]
+    groups.append({"name": "embed", "lr_mult": decay ** (depth + 1)})
+    optimizer.update({"type": "AdamW", "custom_cfg": groups + optimizer.get("custom_cfg", [])})
+    said.append(f"optimizer: {kind} -> AdamW with custom_cfg: lr_mult of {depth} blocks")
 
 
 def _translate_rate(tree: Tree, said: Lines, faults: Lines) -> None:
@@ -66,7 +105,8 @@ def _translate_rate(tree: Tree, said: Lines, faults: Lines) -> None:
     if "learning_rate" not in tree:
         return
     rate = tree.pop("learning_rate")
-    if "lr_scheduler" in tree:
+    scheduler = tree.get("lr_scheduler")
+    if isinstance(scheduler, dict) and "type" in scheduler:
         said.append("learning_rate is left out, as in PaddleSeg 2.8.0: lr_scheduler says it")
         return
     block = rate if isinstance(rate, dict) else {"value": rate}
@@ -85,7 +125,7 @@ def _translate_rate(tree: Tree, said: Lines, faults: Lines) -> None:
             f"lr_scheduler: {{type: PolynomialDecay, learning_rate: 0.01, ...}}, got {rate!r}"
         )
         return
-    tree["lr_scheduler"] = made
+    tree["lr_scheduler"] = {**made, **(scheduler if isinstance(scheduler, dict) else {})}
     said.append(f"learning_rate -> lr_scheduler: {made['type']}")
 
 
@@ -109,6 +149,8 @@ def _translate_test(tree: Tree, said: Lines) -> None:
     test = tree.get("test_config")
     if not isinstance(test, dict) or "auc_roc" not in test:
         return
-    if test.pop("auc_roc") and "metrics" not in tree:
-        tree["metrics"] = ["segmentation", "AUC"]
-        said.append("test_config.auc_roc -> metrics: segmentation, AUC")
+    asked = test.pop("auc_roc")
+    metrics = tree.get("metrics")
+    if asked and isinstance(metrics, list):
+        metrics.append("AUC")
+    said.append("test_config.auc_roc is left out: AUC is among the scores here")

@@ -128,5 +128,7 @@ def check_component(
         elif is_number(parameters[key].default) and isinstance(value, str):
             faults.append(f"{where}.{key}: expected a number, got the text {value!r}")
     for key, parameter in parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
         if parameter.default is parameter.empty and key not in arguments:
             faults.append(f"{where}.{key}: this key is missing; {name} needs it")

@@ -129,6 +129,7 @@ class TrainerSettings:
     )
     vdl_images: int = _key(4, _integer(0))
     freeze: Sequence[str] = _key((), _list_of("a list of layers' names", _is_text))
+    sync_batchnorm: bool = _key(True, _FLAG)
 
 
 @dataclass(frozen=True)

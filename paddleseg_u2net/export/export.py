@@ -133,6 +133,7 @@ def _written(trained: LoadedModel, options: ExportOptions, shape: Shape) -> Desc
             files={},
             source={"file": weights.name, "sha256": checksum(weights)},
             versions=versions,
+            network="" if config.is_u2net else type(trained.layer).__name__,
         )
         job, found = _job(trained, made), None
         if calibration is not None:
@@ -242,7 +243,8 @@ def _shapes(options: ExportOptions, config: Config) -> List[Shape]:
     """The input's shape; of a network that is no U²-Net, and where none was asked for, also those
     to be tried where its files do not take any size: the preprocessing's, and one image at a time.
     """
-    asked, size = _asked_shape(options, config), config.preprocess().size
+    asked, own = _asked_shape(options, config), config.preprocess()
+    size = own.size or own.fit.last
     if config.is_u2net or options.shape is not None or size is None:
         return [asked]
     fixed = (asked[1], size[1], size[0])
@@ -282,7 +284,8 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
     if own.fit:
         return _fitted(own, size)
     logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
-    return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
+    sides = [int(side or 0) for side in size]
+    return Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
 
 
 def _fitted(own: Preprocess, size: Tuple[Optional[int], Optional[int]]) -> Preprocess:

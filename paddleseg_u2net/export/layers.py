@@ -17,12 +17,14 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.export.paddle import activated, without_code
+from paddleseg_u2net.export.pooling import convertible
 from paddleseg_u2net.inference.backends import BackendError
 from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.inference.description import Description, ExportError, Shape
 from paddleseg_u2net.weights.file_type import optional_package
 
-_OPSET = 17  # the first with LayerNormalization; read by ONNX Runtime 1.12 and later
+# As of U²-Nets. From 17 on paddle2onnx writes LayerNormalization, over channels with wrong shapes.
+_OPSET = 13
 
 # For Paddle 2 and for Paddle 3. What they ask for beside them are optimizers, which are not used,
 # and an older onnx.
@@ -57,7 +59,7 @@ class LayerJob:
         """Return the network as an ONNX file with one output, ``d0``, probabilities."""
         made = self.description
         self.used["paddle2onnx"] = _paddle2onnx(f"--format {made.format}")
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, convertible(self.layer):
             program = _save(Path(name), self.layer, "probability", made.shape)
             content = _converted(program, f"--format {made.format}")
         return _tidied(content, made)

@@ -94,7 +94,7 @@ def _batches(preprocess: Preprocess, shape: Shape) -> Iterator[List[np.ndarray]]
     that takes any size comes first.
     """
     count, channels, height, width = shape
-    usual = preprocess.size or _USUAL
+    usual = preprocess.size or preprocess.fit.last or _USUAL
     base = (width or usual[0], height or usual[1])
     # Odd sizes make windows of pooling that are cut off.
     other = (width or base[0] // 2 + 1 | 1, height or base[1] * 3 // 4 | 1)

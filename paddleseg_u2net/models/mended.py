@@ -175,7 +175,7 @@ maps of another size.
 
 def plain_batchnorm(layer: nn.Layer) -> nn.Layer:
     """``layer`` with BatchNorm2D in the place of each SyncBatchNorm, which has no kernel on a CPU;
-    several processes on GPUs put it back.
+    ``trainer.sync_batchnorm`` puts it back.
     """
     if isinstance(layer, nn.SyncBatchNorm):
         plain = nn.BatchNorm2D(

@@ -128,16 +128,6 @@ def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) ->
         )
 
 
-def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any]) -> None:
-    """Raise a CheckpointError where settings of a run are not those of the run it resumes."""
-    then = {**now, **then}  # older checkpoints do not have all
-    changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
-    if changed:
-        raise CheckpointError(
-            f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
-        )
-
-
 def bring(folder: Path, save_dir: Path) -> None:
     """Copy a best model to a run that is resumed in another folder and may not beat it."""
     target = save_dir / folder.name

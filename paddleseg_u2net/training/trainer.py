@@ -21,11 +21,11 @@ from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
-from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.distributed import Distributed, agreement
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import SCORES, TrainingLogger
-from paddleseg_u2net.training.loggers import Run, RunLogger, chosen
+from paddleseg_u2net.training.loggers import Run, RunLogger, chosen, opened
 from paddleseg_u2net.training.options import RunOptions
 from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
@@ -59,30 +59,36 @@ class Trainer:
         self.loggers = chosen([*(["visualdl"] if options.use_vdl else []), *options.loggers])
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
+        self.val_set = config.dataset("val") if options.do_eval else None
         schedule = self._schedule(0, 0)
         config.count_iters(schedule.per_epoch)
         epoch = max(1, schedule.per_epoch // self.settings.accumulate)
         self.save_interval = options.save_interval or (epoch if config.epochs else 1000)
+        self._agreed = agreement.of_run(config, options, self.distributed.size, len(self.train_set))
+        agreement.check_processes(self.distributed, config, options, self.train_set, self.val_set)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
         if not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
-        self.model = self.distributed.synchronise_batchnorm(model)
+        self.distributed.start_equal(model)
+        self.model = model
+        if self.settings.sync_batchnorm:
+            self.model = self.distributed.synchronise_batchnorm(model)
+        resumed = checkpoint.latest(options.resume_model) if options.resume_model else None
+        config.balance(self.train_set, resumed)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
         self.ema = EMA(self.model, self.settings.ema_decay, options.use_ema)
         kinds = ("", "ema_") if options.use_ema else ("",)
         self.best = {kind: BestScore(self.settings.best_metric) for kind in kinds}
-        self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
         self.is_validated = True  # whether the validation that is due here has been made
         # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
         self.read_optimizer: Optional[Dict[str, Any]] = None
-        if options.resume_model:
-            self._resume(checkpoint.latest(options.resume_model))
+        if resumed:
+            self._resume(resumed)
         checkpoint.refuse_other_runs(self.save_dir, options.resume_model, self.iteration)
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
-        self.parallel = self.distributed.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
         """Train to the end, to the scores of the last validation. With ``save_on_term`` a signal to
@@ -137,7 +143,7 @@ class Trainer:
         settings = {**self.config.flat(), **flat(asdict(self.options))}
         best = f"{SCORES}{self.settings.best_metric}"
         run = Run(self.save_dir, self.iteration, str(self.config), settings, best)
-        return [kind(run) for kind in self.loggers]
+        return opened(self.loggers, run)
 
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
@@ -167,7 +173,7 @@ class Trainer:
     def _step(self, batches: List[Batch], log: TrainingLogger) -> None:
         """Forward, backward, update; the losses are logged."""
         self.iteration += 1
-        self.distributed.wait()  # for slow readers: the backward pass has little patience
+        self.distributed.wait()  # for slow readers: what Paddle sends has little patience
         self.model.train()
         self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.
@@ -176,19 +182,20 @@ class Trainer:
         for images, labels in batches:
             shape = "x".join(map(str, images.shape))
             with self.precision.autocast(), told(f"model: with images of shape {shape}, it"):
-                heads = heads_of(self.parallel(images), labels)
+                heads = heads_of(self.model(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them
             losses.append(paddle.stack([total, *parts]).numpy())
-            self._refuse_nan(losses[-1])
             self.precision.backward(total / len(batches) if len(batches) > 1 else total)
+        # of all processes, or some would stop and some wait, and weights would part
+        mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
+        self._refuse_nan(mean)
+        self.distributed.average_gradients(self.model.parameters())
         with told(f"optimizer: {type(self.optimizer).__name__}"):
             self.precision.step(self.optimizer)
         self.ema.update(self.model, self.iteration)
         self.read_optimizer = None
-        mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
         log.step(self.iteration, mean, self.optimizer.get_lr())
-        # of the mean over all processes, or their weights would part
         plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
         with told(f"lr_scheduler: at iteration {self.iteration}"):
             self.rate.step(*([float(mean[0])] if plateau else []))
@@ -346,7 +353,7 @@ class Trainer:
             "iteration": self.iteration,
             "best": {kind: asdict(best) for kind, best in self.best.items()},
             "scaler": self.precision.state(),
-            "must_agree": self._must_agree(),
+            "must_agree": self._agreed,
             "validated": self.is_validated,
         }
         checkpoint.save(
@@ -359,25 +366,10 @@ class Trainer:
         )
         checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
 
-    def _must_agree(self) -> Dict[str, Any]:
-        """What another value of would make a resumed run another run."""
-        return {
-            "seed": self.options.seed,
-            "use_ema": self.options.use_ema,
-            "precision": self.options.precision,
-            "amp_level": self.options.amp_level,
-            "batch_size": self.config.batch_size,
-            "trainer.accumulate": self.settings.accumulate,
-            "trainer.best_metric": self.settings.best_metric,
-            "trainer.freeze": list(self.settings.freeze),
-            "processes": self.distributed.size,
-            "training pairs": len(self.train_set),
-        }
-
     def _resume(self, folder: Path) -> None:
         state = checkpoint.load_state(folder)
         optimizer = checkpoint.load_optimizer(folder)
-        checkpoint.refuse_other_settings(folder, state["must_agree"], self._must_agree())
+        agreement.check_resumed(folder, state["must_agree"], self._agreed)
         load_weights(self.model, folder)
         checkpoint.set_optimizer_state(self.optimizer, self.model, optimizer)
         self.read_optimizer = optimizer

@@ -228,10 +228,12 @@ def test_a_size_that_is_given_counts():
         ({"train_add_edge": True}, r"train_dataset\.add_edge: PaddleSeg's OpticDiscSeg has no su"),
         ({"train_type": "Dataset"}, r"2 faults\n.*train_path: .*\n.*num_classes: this key is miss"),
         ({"precision": "fp16"}, "precision: it is a flag of tools/train.py here; give --precision"),
+        ({"optimizer": {"type": "AdamWDL_CAE"}}, "AdamWDL_CAE lowers the rate .*take AdamW, with"),
+        ({"optimizer": {"type": "AdamWDL"}}, "AdamWDL lowers the rate .*take AdamW, with"),
         ({"amp": {}}, "amp: there is no such key here; .*--precision fp16"),
         ({"profiler": {}}, "profiler: .*--profiler_options"),
         ({"export": {"transforms": []}}, "export.transforms: an exported model sees images as va"),
-        ({"learning_rate": {"decay": {}}, "lr_scheduler": None}, None),
+        ({"learning_rate": {"decay": {}}}, None),
     ],
     ids=str,
 )
@@ -288,6 +290,15 @@ def test_rates_of_old_files(rate, expected):
     Config(block).lr_schedule()
 
 
+def test_a_rate_of_the_command_line_goes_into_an_old_file(tmp_path):
+    block = tree(learning_rate={"value": 0.1})
+    del block["lr_scheduler"]
+    write(tmp_path, old=block)
+    made = settings_tree(tmp_path / "old.yml", ["lr_scheduler.learning_rate=0.3"])
+    assert made["lr_scheduler"]["learning_rate"] == 0.3
+    assert made["lr_scheduler"]["type"] == "PolynomialDecay"
+
+
 def test_rates_that_are_none():
     block = tree(learning_rate={"decay": {"type": "cosine"}})
     del block["lr_scheduler"]
@@ -305,8 +316,31 @@ def test_keys_that_change_nothing_are_left_out():
     made = translate(block)
     assert not {"distill_loss", "to_static_training", "export"} & set(made)
     assert made["test_config"] == {"aug_eval": True, "scales": 1.0}
-    assert made["metrics"] == ["segmentation", "AUC"]
-    Config(block)
+    assert "AUC" in [score.key for score in Config(block).report().scores]
+    assert translate({**block, "metrics": ["mIoU"]})["metrics"] == ["mIoU", "AUC"]
+
+
+def test_keys_that_paddlesegs_groups_do_not_know_are_left_out():
+    groups = [{"name": "head", "lr_multi": 10.0, "weight_decay_mult": 0.0}]
+    made = translate(tree(optimizer={"type": "AdamW", "custom_cfg": groups}))
+    assert made["optimizer"]["custom_cfg"] == [{"name": "head", "weight_decay_mult": 0.0}]
+
+
+def test_rates_by_layer_are_those_of_paddleseg():
+    from types import SimpleNamespace
+
+    from paddleseg.optimizers.custom_optimizers import layerwise_lr_decay
+
+    optimizer = {"type": "AdamWDL_CAE", "weight_decay": 0.0, "layerwise_decay": 0.5}
+    model = {"type": "UPerNetCAE", "num_classes": 2, "backbone": {"type": "CAE", "depth": 11}}
+    made = translate(tree(optimizer=optimizer, model=model))["optimizer"]
+    assert made["type"] == "AdamW" and "layerwise_decay" not in made
+    names = ["backbone.blocks.1.w", "backbone.blocks.10.w", "backbone.pos_embed", "head.w"]
+    for name in names:
+        parameter = SimpleNamespace(name="p", optimize_attr={"learning_rate": 1.0})
+        layerwise_lr_decay(0.5, {"p": name}, 11, parameter)
+        own = [group["lr_mult"] for group in made["custom_cfg"] if group["name"] in name]
+        assert (own or [1.0])[0] == parameter.optimize_attr["learning_rate"]
 
 
 def test_the_model_and_the_loss_know_the_data_set():

@@ -18,6 +18,7 @@ from paddleseg_u2net.commands import main
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.export import layers
 from paddleseg_u2net.export.export import ExportOptions, export
+from paddleseg_u2net.export.pooling import CellMeans
 from paddleseg_u2net.inference import BackendError
 from paddleseg_u2net.inference.description import ExportError, load_exported, read_description
 from paddleseg_u2net.predictor.load import load_model
@@ -41,13 +42,14 @@ from paddleseg.cvlibs import manager
 class SmallNet(nn.Layer):
     """Halves the image, resizes its features by a number and by a size, and has two heads."""
 
-    def __init__(self, num_classes=2, in_channels=3, bins=0, unpools=False, divisor=1):
+    def __init__(self, num_classes=2, in_channels=3, bins=0, cells=0, unpools=False, divisor=1):
         super().__init__()
         self.first = nn.Conv2D(in_channels, 6, 3, stride=2, padding=1)
         self.norm = nn.BatchNorm2D(6)
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
         self.heads = nn.LayerList([nn.Conv2D(6, num_classes, 1) for _ in range(2)])
-        self.bins, self.unpools, self.divisor = bins, unpools, divisor
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2D(cells or 1), nn.Conv2D(6, 6, 1))
+        self.bins, self.cells, self.unpools, self.divisor = bins, cells, unpools, divisor
 
     def forward(self, images):
         if self.divisor > 1 and images.shape[2] > 0 and images.shape[2] % self.divisor:
@@ -56,6 +58,8 @@ class SmallNet(nn.Layer):
         if self.bins:
             pooled = F.adaptive_avg_pool2d(x, self.bins)
             x = x + F.interpolate(pooled, size=x.shape[2:], mode="nearest")
+        if self.cells:
+            x = x + F.interpolate(self.pool(x), size=x.shape[2:], mode="bilinear")
         if self.unpools:
             pooled, where = F.max_pool2d(x, 2, return_mask=True)
             x = x + F.max_unpool2d(pooled, where, 2)
@@ -130,6 +134,27 @@ def assert_gives(folder, model, output, batch):
     assert found.shape == classes.shape and (found != classes).mean() < 1e-3
 
 
+@pytest.mark.parametrize("format", ["onnx", "paddle"])
+def test_adaptive_pooling_of_any_size(trained, target, format):
+    """As in pyramids of PSPNet and its like; 24 and 17 are no multiples of 5, 3 is below it."""
+    need(format)
+    model = trained(cells=5)
+    made = export(model, ExportOptions(target, format))
+    assert made.shape == (None, 3, None, None)
+    for shape in ((1, 3, 48, 48), (2, 3, 34, 6)):
+        assert_gives(target, model, "probability", images(*shape))
+    assert type(model.layer.pool[0]) is paddle.nn.AdaptiveAvgPool2D
+
+
+@pytest.mark.parametrize("size", [(3, 10), (7, 7), (16, 6)])
+@pytest.mark.parametrize("cells", [2, 6, (3, 4)])
+def test_cell_means_are_adaptive_pooling(cells, size):
+    x = paddle.to_tensor(images(2, 3, *size))
+    pair = (cells, cells) if isinstance(cells, int) else cells
+    gap = CellMeans(pair)(x) - F.adaptive_avg_pool2d(x, cells)
+    assert float(gap.abs().max()) < 1e-6
+
+
 @pytest.mark.parametrize(
     ("format", "output", "num_classes"),
     [
@@ -146,6 +171,7 @@ def test_any_size_and_batch(trained, target, format, output, num_classes):
     made = export(model, ExportOptions(target, format, output=output))
     assert read_description(target) == made
     assert made.shape == (None, 3, None, None) and made.num_classes == num_classes
+    assert made.network == "SmallNet"
     assert made.compared["images"] == 4 and made.compared["largest"] < ROUNDING
     assert ("paddle2onnx" in made.versions) == (format != "paddle")
     assert {path.name for path in target.iterdir()} == {"description.json", *made.files}
