@@ -18,7 +18,7 @@ from paddleseg_u2net import components  # noqa: F401  (registers what YAML may n
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import checks, networks
 from paddleseg_u2net.config.losses import balance, blocks
-from paddleseg_u2net.config.paddleseg_form import settings_tree
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat, read_yaml
 from paddleseg_u2net.config.schema import check_keys, refuse
