@@ -10,8 +10,10 @@ from typing import Any, List
 from paddleseg_u2net.commands.arguments import add_data_format, parser
 from paddleseg_u2net.commands.parsing import at_least, only
 from paddleseg_u2net.device import set_device
-from paddleseg_u2net.env import is_first_process, load_paddle
+from paddleseg_u2net.env import is_first_process, load_paddle, processes
 from paddleseg_u2net.log import logger, start_logging
+
+MINUTES = 3.5  # of --diagnose
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
@@ -43,6 +45,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add("--seed", type=at_least(0), default=0, help="the same seed gives the same run on a CPU")
     add("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     add("--amp_level", choices=("O1", "O2"), default="O1")
+    add("--diagnose", nargs="?", type=float, const=MINUTES, metavar="MINUTES", help="train "
+        "nothing; examine data, loss, network and learning rate in about so many minutes (default: "
+        f"{MINUTES:g}), and write a report into save_dir/diagnosis. Exit code 1 where training "
+        "cannot work")  # fmt: skip
     add("--profiler_options", metavar="KEY=VALUE;...", help="profile some batches, e.g. "
         "'batch_range=[50, 60]; sorted_key=total'; keys: docs/configuration.md")  # fmt: skip
     add("--repeats", type=only("1", "an epoch is all pairs once here; for longer epochs give "
@@ -50,6 +56,24 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "batch_size"), default="1", help="1, see --epochs")  # fmt: skip
     add_data_format(result)
     return result.parse_args(argv)
+
+
+def _diagnose(config: Any, arguments: argparse.Namespace) -> int:
+    """Examine the configuration; 1 if training cannot work."""
+    from paddleseg_u2net.training.diagnosis import diagnose
+
+    if arguments.resume_model:
+        raise ValueError("--diagnose: it examines how a run begins; leave --resume_model out")
+    if processes() > 1:
+        raise ValueError("--diagnose: one process examines; start it without launch")
+    if not 0 < arguments.diagnose < 1440:
+        raise ValueError(f"--diagnose: expected minutes above 0, got {arguments.diagnose:g}")
+    folder, seed = Path(arguments.save_dir), arguments.seed
+    diagnosis = diagnose(config, folder, arguments.diagnose, seed, arguments.num_workers)
+    for line in diagnosis.lines():
+        logger.info(line)
+    logger.info(f"The report and its pictures are in {folder / 'diagnosis'}")
+    return 0 if diagnosis.can_train else 1
 
 
 def run(argv: List[str]) -> int:
@@ -76,6 +100,8 @@ def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
         opts += [] if value is None else [f"{key}={value}"]
     config = Config(arguments.config, opts)
     logger.info(f"Configuration {arguments.config} on {device}:\n{config}")
+    if arguments.diagnose is not None:
+        return _diagnose(config, arguments)
     options = {field.name: getattr(arguments, field.name) for field in fields(RunOptions)}
     with reserved(Path(arguments.save_dir), distributed):
         trainer = Trainer(config, RunOptions(**options))

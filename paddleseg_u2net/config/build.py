@@ -9,17 +9,18 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, List, Mapping, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config import checks, losses, networks
-from paddleseg_u2net.config.paddleseg_form import settings_tree
+from paddleseg_u2net.config import checks, networks
+from paddleseg_u2net.config.losses import balance, blocks
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat
+from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat, read_yaml
 from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
@@ -87,7 +88,7 @@ class Config(PredictionConfig):
 
     def _ignored(self, tree: Tree) -> int:
         """What the losses say is ignored, else the training set, as PaddleSeg."""
-        said = losses.ignore_index_of(self._loss.types)
+        said = blocks.ignore_index_of(self._loss.types)
         return tree.get("train_dataset", {}).get("ignore_index", 255) if said is None else said
 
     def __str__(self) -> str:
@@ -109,13 +110,15 @@ class Config(PredictionConfig):
         Raises:
             ConfigError: it is a plugin's network, which is no U²-Net.
         """
-        if self._model.stages:
-            return StageTable.parse(self._model.stages)
         if not self.is_u2net:
             raise ConfigError(
-                f"model.type: expected a U²-Net for this, {self._model.type} is another network, "
-                "which trains, validates and predicts with --backend paddle only"
+                f"model.type: expected a U²-Net for this, {self._model.type} "
+                + ("on a backbone " if "backbone" in self._tree["model"] else "")
+                + "is another network, which trains, validates, predicts and exports, but is not "
+                "counted or converted"
             )
+        if self._model.stages:
+            return StageTable.parse(self._model.stages)
         return manager.MODELS[self._model.type].table
 
     def model(self, pretrained: bool = True) -> Any:
@@ -126,15 +129,32 @@ class Config(PredictionConfig):
         left_out = () if pretrained else ("pretrained", "new_heads")
         return build({key: value for key, value in model.items() if key not in left_out})
 
+    def u2net_weights(self) -> Dict[str, str]:
+        """The weights of U²-Nets that the model starts from, by how its names of them begin."""
+        return networks.u2net_weights(self._tree["model"])
+
+    def balance(self, dataset: PairDataset, resumed: Optional[Path] = None) -> None:
+        """Put numbers where losses say ``auto``: by the classes' pixels in the training set, or
+        those of a checkpoint that is resumed.
+        """
+        if not balance.places(self._loss.types):
+            return
+        saved = read_yaml(resumed / "config.yaml").get("loss", {}) if resumed else {}
+        types = balance.balanced(self._loss.types, dataset, saved.get("types"))
+        self._tree = {**self._tree, "loss": {**self._tree["loss"], "types": types}}
+        self._loss = read(LossSettings, self._tree["loss"])
+
     def criterion(self) -> HeadLosses:
         """The loss over all heads."""
-        losses.tell_mended(self._loss.types)
-        blocks = [losses.loss_arguments(item, self.ignore_index) for item in self._loss.types]
+        if balance.places(self._loss.types):
+            self.balance(self.dataset("train"))
+        blocks.tell_mended(self._loss.types)
+        found = [blocks.loss_arguments(item, self.ignore_index) for item in self._loss.types]
         weights = self._loss.weights
-        if len(blocks) == 1 and blocks[0]["type"] == "DeepSupervisionLoss":
-            return build({"weights": weights, **blocks[0]})
+        if len(found) == 1 and found[0]["type"] == "DeepSupervisionLoss":
+            return build({"weights": weights, **found[0]})
         with told("loss.types"):
-            built = [build(block) for block in blocks]
+            built = [build(block) for block in found]
         return HeadLosses(built if len(built) > 1 else built[0], weights)
 
     def count_iters(self, per_epoch: int) -> None:

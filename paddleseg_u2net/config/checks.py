@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping
 import paddle
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.config import losses
+from paddleseg_u2net.config.losses import checks as losses
 from paddleseg_u2net.config.networks import check_model
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.config.schema import check_component, note
@@ -57,8 +57,8 @@ def check_components(tree: Tree, faults: List[str], training: bool) -> None:
         _check_schedule(tree["lr_scheduler"], faults)
     known = dataset_classes()
     says = (
-        "expected PairDataset, which reads images with masks from folders or lists, or a plugin's "
-        "class derived from it, got {!r}"
+        "expected PairDataset, which reads images with masks from folders or lists, a plugin's "
+        "class derived from it, or one of PaddleSeg's classes, got {!r}"
     )
     for key in ("train_dataset", "val_dataset"):
         if key in tree:
@@ -116,6 +116,8 @@ def _check_transforms(transforms: Any, faults: List[str]) -> None:
 
 def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) -> None:
     """Check a ``Config`` of ``tree``, whose sections are right by themselves."""
+    if "loss" in tree:
+        losses.check_weights(tree["loss"]["types"], config.num_classes, faults)
     if "loss" in tree and config.is_u2net:
         losses.check_heads(tree["loss"], len(config.stages.encoder) + 1, faults)
         soft = tree.get("train_dataset", {}).get("mask_values") == "soft"

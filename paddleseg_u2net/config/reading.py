@@ -12,7 +12,6 @@ from typing import Any, Dict, Iterable, Tuple, Union
 import yaml
 
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml, read_yaml_file
-from paddleseg_u2net.log import logger
 from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
@@ -144,9 +143,7 @@ def _load(path: Path, as_paddleseg: bool) -> Any:
     except YamlError as error:
         if as_paddleseg:
             with contextlib.suppress(YamlError):
-                tree = read_yaml_file(path, _LastLoader)
-                logger.warning(f"{path}: {error}; read as PaddleSeg does: the last one counts")
-                return tree
+                return read_yaml_file(path, _LastLoader)
         raise ConfigError(f"{path}: this is not YAML: {error}") from error
 
 

@@ -165,6 +165,12 @@ class PairDataset:
         """The image as uint8 (H, W, img_channels)."""
         return read_image(self.pairs[index].image, self.img_channels)
 
+    def label(self, index: int) -> np.ndarray:
+        """The label of a mask as its file has it, of any size, see ``mask_encoding.decode``."""
+        mask = self.pairs[index].mask
+        known = self.mask_encoding, self.num_classes, self.ignore_index
+        return decode(read_mask(mask), *known, mask)
+
     def read(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, img_channels) and label (H, W), see ``mask_encoding.decode``."""
         if self._cache is not None and not self._fixed:
@@ -173,10 +179,7 @@ class PairDataset:
         return self._decoded(index)
 
     def _decoded(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
-        pair = self.pairs[index]
-        image = self.image(index)
-        raw = read_mask(pair.mask)
-        label = decode(raw, self.mask_encoding, self.num_classes, self.ignore_index, pair.mask)
+        pair, image, label = self.pairs[index], self.image(index), self.label(index)
         if label.shape != image.shape[:2]:
             label = self._fit(label, image.shape[:2], pair)
         return image, label

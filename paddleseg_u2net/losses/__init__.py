@@ -15,6 +15,10 @@ from paddleseg_u2net.losses.cross_entropy import (
     MendedPointCrossEntropyLoss,
 )
 from paddleseg_u2net.losses.heads import DeepSupervisionLoss, HeadLosses
+from paddleseg_u2net.losses.images import (
+    MendedPixelContrastCrossEntropyLoss,
+    MendedSECrossEntropyLoss,
+)
 from paddleseg_u2net.losses.kinds import KINDS, Kind
 from paddleseg_u2net.losses.mixed import MendedKLLoss, MendedMixedLoss
 from paddleseg_u2net.losses.ohem import MendedOhemCrossEntropyLoss, MendedOhemEdgeAttentionLoss
@@ -50,6 +54,8 @@ MENDED: Dict[str, Any] = {
     "DualTaskLoss": MendedDualTaskLoss,
     "SemanticConnectivityLoss": MendedSemanticConnectivityLoss,
     "DetailAggregateLoss": MendedDetailAggregateLoss,
+    "SECrossEntropyLoss": MendedSECrossEntropyLoss,
+    "PixelContrastCrossEntropyLoss": MendedPixelContrastCrossEntropyLoss,
 }
 
 __all__ = [

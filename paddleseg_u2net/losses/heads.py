@@ -51,6 +51,10 @@ class HeadLosses(nn.Layer):
         total = paddle.add_n([weight * part for weight, part in zip(weights, parts)])
         return total, parts
 
+    def forward(self, logits: Any, label: Tensor) -> Tensor:
+        """All heads and their label -> the total, a float32 scalar."""
+        return self.parts(logits, label)[0]
+
 
 def _check_count(key: str, things: str, count: int, heads: int) -> None:
     if count != heads:

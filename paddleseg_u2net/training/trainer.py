@@ -25,7 +25,7 @@ from paddleseg_u2net.training.distributed import Distributed, agreement
 from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
 from paddleseg_u2net.training.logger import SCORES, TrainingLogger
-from paddleseg_u2net.training.loggers import Run, RunLogger, chosen
+from paddleseg_u2net.training.loggers import Run, RunLogger, chosen, opened
 from paddleseg_u2net.training.options import RunOptions
 from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
@@ -68,12 +68,14 @@ class Trainer:
         agreement.check_processes(self.distributed, config, options, self.train_set, self.val_set)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and config.is_u2net and not options.resume_model:
+        if not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.distributed.start_equal(model)
         self.model = model
         if self.settings.sync_batchnorm:
             self.model = self.distributed.synchronise_batchnorm(model)
+        resumed = checkpoint.latest(options.resume_model) if options.resume_model else None
+        config.balance(self.train_set, resumed)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
         self.ema = EMA(self.model, self.settings.ema_decay, options.use_ema)
@@ -83,8 +85,8 @@ class Trainer:
         self.is_validated = True  # whether the validation that is due here has been made
         # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
         self.read_optimizer: Optional[Dict[str, Any]] = None
-        if options.resume_model:
-            self._resume(checkpoint.latest(options.resume_model))
+        if resumed:
+            self._resume(resumed)
         checkpoint.refuse_other_runs(self.save_dir, options.resume_model, self.iteration)
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
 
@@ -141,7 +143,7 @@ class Trainer:
         settings = {**self.config.flat(), **flat(asdict(self.options))}
         best = f"{SCORES}{self.settings.best_metric}"
         run = Run(self.save_dir, self.iteration, str(self.config), settings, best)
-        return [kind(run) for kind in self.loggers]
+        return opened(self.loggers, run)
 
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
@@ -178,7 +180,8 @@ class Trainer:
         paddle.seed(self.options.seed * 1_000_003 + self.iteration)
         losses = []
         for images, labels in batches:
-            with self.precision.autocast():
+            shape = "x".join(map(str, images.shape))
+            with self.precision.autocast(), told(f"model: with images of shape {shape}, it"):
                 heads = heads_of(self.model(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them

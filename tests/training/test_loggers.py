@@ -88,6 +88,21 @@ def test_a_run_that_fails_is_called_so(tmp_path, tiny, said):
     assert said[-1] == ("close", True)
 
 
+def test_one_that_cannot_be_opened_ends_the_others(tmp_path, tiny, said, monkeypatch):
+    class Closed(RunLogger):
+        def __init__(self, run):
+            raise ValueError("no key")
+
+        def scalars(self, values, iteration):
+            raise AssertionError
+
+    monkeypatch.setitem(LOGGERS, "closed", Closed)
+    with pytest.raises(ValueError, match="no key"):
+        train(tiny, tmp_path, loggers=["memory", "closed"])
+    assert [call[0] for call in said] == ["open", "close"] and said[-1] == ("close", True)
+    assert not list(tmp_path.glob("iter_*"))
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
@@ -204,11 +219,12 @@ def _wandb_records(path):
 
 
 def test_wandb_keeps_a_run_without_its_server(tmp_path, two_pictures, said, monkeypatch):
-    pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     options = {"do_eval": True, "log_iters": 1, "loggers": ["wandb", "memory"]}
     train(two_pictures, tmp_path, **options)
+    wandb.teardown()  # its process has written all when it is gone
     (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     records = list(_wandb_records(path))
     runs = [record.run for record in records if record.HasField("run")]

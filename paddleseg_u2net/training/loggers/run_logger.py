@@ -110,6 +110,19 @@ def chosen(names: Iterable[str]) -> List[Type[RunLogger]]:
     return found
 
 
+def opened(kinds: Iterable[Type[RunLogger]], run: Run) -> List[RunLogger]:
+    """Open a record of each kind; if one cannot be had, those before it are ended."""
+    records: List[RunLogger] = []
+    try:
+        for kind in kinds:
+            records.append(kind(run))
+    except BaseException:
+        for record in records:
+            record.close(failed=True)
+        raise
+    return records
+
+
 def _is_installed(package: str) -> bool:
     found = find_spec(package)
     # a folder of this name, such as wandb's own records, is none

@@ -40,7 +40,8 @@ class WeightsAndBiases(RunLogger):
             )
         except Exception as error:  # no key, no network, ...
             raise ValueError(
-                f"--loggers wandb: {error}; run `wandb login`, or set WANDB_MODE=offline"
+                f"--loggers wandb: {str(error).rstrip('.')}; run `wandb login`, or set "
+                "WANDB_MODE=offline"
             ) from error
         run.remember("wandb", self._run.id)
         # Its own steps must not fall, and a resumed run goes back to its checkpoint.

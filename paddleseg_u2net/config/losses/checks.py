@@ -1,44 +1,33 @@
-"""The section `loss`: checked, and made into what `build` takes."""
+"""What is wrong in the section `loss`."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
-from paddleseg.cvlibs import manager
-
+from paddleseg_u2net.config.losses.blocks import (
+    each_loss,
+    ignore_index_of,
+    known_losses,
+    name_in_yaml,
+)
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.config.schema import check_component
 from paddleseg_u2net.config.settings import is_number
-from paddleseg_u2net.log import logger
-from paddleseg_u2net.losses import KINDS, MENDED
+from paddleseg_u2net.losses import KINDS
 from paddleseg_u2net.losses.kinds import FORMS
 
 _NONE_HERE = ("teacher", "queries")
-
-
-def _known() -> Dict[str, Any]:
-    """Losses by their names in YAML; PaddleSeg's names stand for what is mended."""
-    return {**manager.LOSSES.components_dict, **MENDED}
-
-
-def each_loss(types: Any, where: str = "loss.types") -> Iterator[Tuple[str, Mapping[str, Any]]]:
-    """Each entry of ``types`` that is a dictionary, and those that it is made of, with its key."""
-    for number, block in enumerate(types if isinstance(types, (list, tuple)) else ()):
-        if isinstance(block, Mapping):
-            yield f"{where}.{number}", block
-            yield from each_loss(block.get("losses"), f"{where}.{number}.losses")
-
-
-def ignore_index_of(types: Any) -> Optional[int]:
-    """What the losses say is ignored; None if they do not."""
-    said = [block["ignore_index"] for _, block in each_loss(types) if "ignore_index" in block]
-    return said[0] if said else None
+# Words that stand for weights, and the losses that know them.
+_BALANCED = ("CrossEntropyLoss", "BootstrappedCrossEntropyLoss", "PointCrossEntropyLoss", "BCELoss")
+_WORDS: Dict[str, Dict[str, Sequence[str]]] = {
+    "weight": {"auto": _BALANCED, "dynamic": ("BCELoss",)},
+    "pos_weight": {"auto": ("BCELoss",), "dynamic": ("BCELoss",)},
+}
 
 
 def check_loss(loss: Tree, faults: List[str], training: bool) -> None:
     """Check the section by itself."""
-    known, types, ignored = _known(), loss["types"], ignore_index_of(loss["types"])
+    known, types, ignored = known_losses(), loss["types"], ignore_index_of(loss["types"])
     for number, block in enumerate(types):
         if not isinstance(block, Mapping):
             check_component(f"loss.types.{number}", block, known, faults)
@@ -75,6 +64,8 @@ def _check_block(
         faults.append(
             f"{where}.ignore_index: another loss says {ignored}, this says {own}; make them agree"
         )
+    for key in ("weight", "pos_weight"):
+        _check_weight(where, block, key, faults)
     if block["type"] in ("MixedLoss", "MendedMixedLoss"):
         parts, coef = block["losses"], block["coef"]
         if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
@@ -86,9 +77,26 @@ def _check_block(
                 f"{where}.coef: expected {len(parts)} numbers, one for each of its losses, got "
                 f"{len(coef)}"
             )
-    kind = KINDS.get(str(block["type"]).replace("Mended", ""))
+    kind = KINDS.get(name_in_yaml(block))
     if kind is not None and kind.form in _NONE_HERE:
         faults.append(f"{where}.type: {block['type']} is of {FORMS[kind.form]}; take another loss")
+
+
+def _check_weight(where: str, block: Mapping[str, Any], key: str, faults: List[str]) -> None:
+    """Weights of a loss of PaddleSeg's are numbers, or words that it knows."""
+    name, weight = name_in_yaml(block), block.get(key)
+    if weight is None or name not in KINDS or name in ("DeepSupervisionLoss", "MixedLoss"):
+        return
+    words = [word for word, names in _WORDS[key].items() if name in names]
+    if isinstance(weight, str) and weight in words:
+        return
+    alone = key == "pos_weight" and is_number(weight)
+    several = isinstance(weight, (list, tuple)) and len(weight) > 0 and all(map(is_number, weight))
+    if not alone and not several:
+        known = ["a list of numbers, one for each class", *words]
+        faults.append(f"{where}.{key}: expected {' or '.join(known)}, got {weight!r}")
+    elif min(weight if several else [weight]) < 0:
+        faults.append(f"{where}.{key}: expected numbers of 0 or more, got {weight!r}")
 
 
 def check_heads(loss: Tree, heads: int, faults: List[str]) -> None:
@@ -113,10 +121,26 @@ def check_heads(loss: Tree, heads: int, faults: List[str]) -> None:
             )
 
 
+def check_weights(types: Any, num_classes: int, faults: List[str]) -> None:
+    """Check that there are as many weights as classes; heads of edges may have other ones."""
+    for where, block in each_loss(types):
+        kind, weight = KINDS.get(name_in_yaml(block)), block.get("weight")
+        if kind is None or not isinstance(weight, (list, tuple)) or block.get("edge_label"):
+            continue
+        expected = max(num_classes, 2) if name_in_yaml(block) == "BCELoss" else num_classes
+        if len(weight) != expected:
+            words = "one for each class" if num_classes > 1 else "of the foreground"
+            if expected > num_classes:
+                words = "of the background and of the foreground"
+            faults.append(
+                f"{where}.weight: expected {expected} numbers, {words}, got {len(weight)}: {weight}"
+            )
+
+
 def check_classes(types: Any, num_classes: int, soft: bool, faults: List[str]) -> None:
     """Check that losses take the heads of a U²-Net of so many classes and its masks."""
     for where, block in each_loss(types):
-        kind = KINDS.get(str(block["type"]).replace("Mended", ""))
+        kind = KINDS.get(name_in_yaml(block))
         if kind is None:
             continue
         if kind.form != "map":
@@ -139,24 +163,3 @@ def check_classes(types: Any, num_classes: int, soft: bool, faults: List[str]) -
 def _instead(num_classes: int) -> str:
     one = "take BCELoss, DiceLoss, FocalLoss, LovaszHingeLoss or DeepSupervisionLoss"
     return one if num_classes == 1 else "take CrossEntropyLoss, DiceLoss or LovaszSoftmaxLoss"
-
-
-def loss_arguments(block: Mapping[str, Any], ignore_index: int) -> Tree:
-    """A loss as `build` takes it: with what is ignored, and the name of what is mended."""
-    kind = _known()[block["type"]]
-    arguments = {**block, "type": kind.__name__ if block["type"] in MENDED else block["type"]}
-    if "ignore_index" in inspect.signature(kind).parameters:
-        arguments["ignore_index"] = ignore_index
-    if isinstance(block.get("losses"), list):
-        arguments["losses"] = [loss_arguments(part, ignore_index) for part in block["losses"]]
-    return arguments
-
-
-def tell_mended(types: Any) -> None:
-    """Log once which of PaddleSeg's losses this project's own stand for."""
-    names = [block["type"] for _, block in each_loss(types) if block["type"] in MENDED]
-    if names:
-        own = ", ".join(MENDED[name].__name__ for name in dict.fromkeys(names))
-        logger.info(
-            f"loss: {own} of this project, for PaddleSeg's; what differs: docs/paddleseg.md, Losses"
-        )
