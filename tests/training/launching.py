@@ -48,7 +48,7 @@ def started(
     return [subprocess.Popen(command, env=env, **pipes) for env in environments(size, **more)]
 
 
-def ended(processes: List[subprocess.Popen], seconds: float = 120) -> List[Tuple[int, str]]:
+def ended(processes: List[subprocess.Popen], seconds: float = 400) -> List[Tuple[int, str]]:
     """The exit code and the words of each, all of which end in time."""
     try:
         said = [process.communicate(timeout=seconds)[0] for process in processes]

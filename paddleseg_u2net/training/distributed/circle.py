@@ -24,7 +24,7 @@ _STATE, _BEAT, _FAILURE = b"s", b"b", b"f"
 # Seconds between two signs of life, and without any before a process counts as lost.
 _BETWEEN_BEATS, _PATIENCE = 3.0, 25.0
 # Seconds to come to the circle once all have begun; to end by itself when another is lost.
-_TO_COME, _TO_END = 60.0, 8.0
+_TO_COME, _TO_END = 60.0, 20.0
 
 
 class Lost(ConnectionError):
