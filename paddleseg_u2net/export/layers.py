@@ -4,6 +4,7 @@ makes ONNX of that. A U²-Net is written from its list of operations instead, sm
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import paddle
+import paddle.nn.functional as F
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.export.paddle import activated, without_code
@@ -70,28 +72,45 @@ class LayerJob:
 
 
 class _Evaluated(paddle.nn.Layer):
-    """The first output of a network's evaluation, activated."""
+    """The first output of a network's evaluation, at the image's size, activated."""
 
-    def __init__(self, network: Any, output: str) -> None:
+    def __init__(self, network: Any, output: str, resizes: bool) -> None:
         super().__init__()
-        self.network, self.output = network, output
+        self.network, self.output, self.resizes = network, output, resizes
 
     # `jit.save` asks for this name of the first argument
     def forward(self, images: Any) -> Any:
-        return activated(self.network(images)[0], self.output)
+        logits = self.network(images)[0]
+        if self.resizes:
+            logits = F.interpolate(logits, paddle.shape(images)[2:], mode="bilinear")
+        return activated(logits, self.output)
+
+
+@paddle.no_grad()
+def _gives_other_sizes(layer: Any, shape: Shape) -> bool:
+    """Whether the maps of some image that the layer takes have another size than the image."""
+    for side in (65, 64):  # not all take an odd one
+        size = [side if number is None else number for number in shape[2:]]
+        with contextlib.suppress(Exception):  # whatever the network's own code raises
+            return layer(paddle.zeros([1, shape[1], *size]))[0].shape[2:] != size
+    return False
 
 
 def _save(folder: Path, layer: Any, output: str, shape: Shape) -> Path:
     """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; the former."""
     sizes = [-1 if number is None else number for number in shape]
-    network = _Evaluated(layer, output)
+    layer.eval()
+    network = _Evaluated(layer, output, _gives_other_sizes(layer, shape))
     network.eval()
     images = paddle.static.InputSpec(sizes, "float32", "input")
     # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
     with signals.held():
         try:
             program = paddle.jit.to_static(network, input_spec=[images], full_graph=True)
-            paddle.jit.save(program, str(folder / "model"))
+            try:
+                paddle.jit.save(program, str(folder / "model"))
+            finally:  # Paddle 2 has put translated code into each of the layers
+                program.forward.rollback()
         except OSError:
             raise
         except Exception as error:  # whatever the network's own code raises of sizes not known
