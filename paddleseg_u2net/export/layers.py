@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -114,9 +115,10 @@ def _save(folder: Path, layer: Any, output: str, shape: Shape) -> Path:
         except OSError:
             raise
         except Exception as error:  # whatever the network's own code raises of sizes not known
+            said = _reason(f"{error}\n{type(error).__name__}: {error}")
             raise ExportError(
                 f"Paddle cannot write down what {type(layer).__name__} computes of an input "
-                f"{_text(shape)}: {type(error).__name__}: {_last_line(str(error))}"
+                f"{_text(shape)}: {said}"
             ) from error
     (folder / "model.pdiparams.info").unlink(missing_ok=True)
     if (path := folder / "model.pdmodel").exists():
@@ -202,12 +204,8 @@ def _text(shape: Shape) -> str:
 
 
 def _reason(said: str) -> str:
-    """What of paddle2onnx's words says why it stopped."""
-    marked = [line for line in said.splitlines() if "ERROR" in line or "Oops" in line]
-    words = [line for line in marked if "unsupported features" not in line]
-    return _last_line(words[0] if words else said)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it does not say why"
+    """The line of a program's words that says why it stopped."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    marked = [line for line in lines if re.search(r"\w+Error: |\[ERROR\]", line)]
+    lines = [line for line in marked if "unsupported features" not in line] or lines[-1:]
+    return lines[0].replace("[ERROR][Paddle2ONNX] ", "")[:300] if lines else "it does not say why"
