@@ -17,7 +17,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import yaml
 
@@ -112,6 +112,25 @@ NETWORKS: Dict[str, Dict[str, Any]] = {
     "UPerNet": {"backbone": RESNET18, "backbone_indices": [0, 1, 2, 3], "channels": 128},
 }
 
+# Where heads differ: a loss for each, as in PaddleSeg's files; else cross-entropy on every head.
+CROSS_ENTROPY = {"type": "CrossEntropyLoss"}
+EDGES = {"type": "BCELoss", "weight": "dynamic", "edge_label": True}
+ENCODED = ([CROSS_ENTROPY, CROSS_ENTROPY, {"type": "SECrossEntropyLoss"}], [1, 0.4, 0.2])
+LOSSES: Dict[str, Tuple[List[Dict[str, Any]], List[float]]] = {
+    "DecoupledSegNet": (
+        [CROSS_ENTROPY, {"type": "RelaxBoundaryLoss"}, EDGES, {"type": "OhemEdgeAttentionLoss"}],
+        [1, 1, 25, 1],
+    ),
+    "ENCNet": ENCODED,
+    "FastFCN": ENCODED,
+    "GSCNN": (
+        [CROSS_ENTROPY, {"type": "EdgeAttentionLoss"}, EDGES, {"type": "DualTaskLoss"}],
+        [1, 1, 20, 1],
+    ),
+    "PointRend": ([CROSS_ENTROPY, {"type": "PointCrossEntropyLoss"}], [1, 1]),
+    "STDCSeg": ([*[CROSS_ENTROPY] * 3, {"type": "DetailAggregateLoss"}], [1, 1, 1, 1]),
+}
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
@@ -156,11 +175,12 @@ def configuration(name: str, asked: argparse.Namespace, heads: int = 1) -> Dict[
     if asked.type == "Dataset":
         data["num_classes"] = 2
     resized = [{"type": "Resize", "target_size": size}, {"type": "Normalize"}]
+    types, coef = LOSSES.get(name, ([CROSS_ENTROPY], [1] * heads))
     tree: Dict[str, Any] = {
         "batch_size": asked.batch_size,
         "iters": asked.iters,
         "model": {"type": name, "num_classes": 2, **NETWORKS[name], "pretrained": None},
-        "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1] * heads},
+        "loss": {"types": types, "coef": coef},
         "optimizer": {"type": "SGD", "momentum": 0.9, "weight_decay": 4.0e-5},
         "lr_scheduler": {
             "type": "PolynomialDecay",
@@ -191,15 +211,20 @@ def run_one(name: str, asked: argparse.Namespace) -> None:
     from paddleseg_u2net.env import load_paddle
 
     load_paddle()
+    import paddle
+
     from paddleseg_u2net.commands import main
 
     def command(step: str, *words: Any) -> None:
         keep(step=step)
         print(f"== {step}", flush=True)
-        if main(step, [str(word) for word in words]):
-            sys.exit(1)
+        # Some of PaddleSeg's networks name their parameters, which goes once in a process.
+        with paddle.utils.unique_name.guard():
+            if main(step, [str(word) for word in words]):
+                sys.exit(1)
 
-    heads = count_heads(configuration(name, asked), asked.size)
+    with paddle.utils.unique_name.guard():
+        heads = count_heads(configuration(name, asked), asked.size)
     keep(heads=heads)
     path, run, exported = work / "config.yml", work / "run", work / "exported"
     path.write_text(yaml.safe_dump(configuration(name, asked, heads[0]), sort_keys=False))

@@ -133,6 +133,7 @@ def _written(trained: LoadedModel, options: ExportOptions, shape: Shape) -> Desc
             files={},
             source={"file": weights.name, "sha256": checksum(weights)},
             versions=versions,
+            network="" if config.is_u2net else type(trained.layer).__name__,
         )
         job, found = _job(trained, made), None
         if calibration is not None:

@@ -44,6 +44,7 @@ class Description:
         versions: of the programs that made it, by name.
         compared: what it gave beside the eager model: ``images``, ``largest``, ``mean``.
         guard: what a search for a lower precision measured; empty for fp32 and fp16.
+        network: the class of a network that is no U²-Net.
     """
 
     format: str
@@ -58,6 +59,7 @@ class Description:
     versions: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, Any] = field(default_factory=dict)
     guard: Mapping[str, Any] = field(default_factory=dict)
+    network: str = ""
 
     def make_preprocess(self) -> Preprocess:
         """What the network sees of an image."""
@@ -191,6 +193,7 @@ def load_exported(
         description.num_classes,
         description.shape,
         description.precision,
+        network=description.network,
     )
     try:
         network = BACKENDS[choice.backend].load(model, threads, choice.device)

@@ -134,11 +134,12 @@ def assert_gives(folder, model, output, batch):
     assert found.shape == classes.shape and (found != classes).mean() < 1e-3
 
 
-def test_adaptive_pooling_of_any_size(trained, target):
+@pytest.mark.parametrize("format", ["onnx", "paddle"])
+def test_adaptive_pooling_of_any_size(trained, target, format):
     """As in pyramids of PSPNet and its like; 24 and 17 are no multiples of 5, 3 is below it."""
-    need("onnx")
+    need(format)
     model = trained(cells=5)
-    made = export(model, ExportOptions(target, "onnx"))
+    made = export(model, ExportOptions(target, format))
     assert made.shape == (None, 3, None, None)
     for shape in ((1, 3, 48, 48), (2, 3, 34, 6)):
         assert_gives(target, model, "probability", images(*shape))
@@ -170,6 +171,7 @@ def test_any_size_and_batch(trained, target, format, output, num_classes):
     made = export(model, ExportOptions(target, format, output=output))
     assert read_description(target) == made
     assert made.shape == (None, 3, None, None) and made.num_classes == num_classes
+    assert made.network == "SmallNet"
     assert made.compared["images"] == 4 and made.compared["largest"] < ROUNDING
     assert ("paddle2onnx" in made.versions) == (format != "paddle")
     assert {path.name for path in target.iterdir()} == {"description.json", *made.files}
