@@ -18,7 +18,7 @@ from paddleseg_u2net import components  # noqa: F401  (registers what YAML may n
 from paddleseg_u2net.architecture import StageTable
 from paddleseg_u2net.config import checks, networks
 from paddleseg_u2net.config.losses import balance, blocks
-from paddleseg_u2net.config.paddleseg_form import settings_tree
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
 from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat, read_yaml
 from paddleseg_u2net.config.schema import check_keys, refuse
@@ -110,13 +110,15 @@ class Config(PredictionConfig):
         Raises:
             ConfigError: it is a plugin's network, which is no U²-Net.
         """
-        if self._model.stages:
-            return StageTable.parse(self._model.stages)
         if not self.is_u2net:
             raise ConfigError(
-                f"model.type: expected a U²-Net for this, {self._model.type} is another network, "
-                "which trains, validates and predicts with --backend paddle only"
+                f"model.type: expected a U²-Net for this, {self._model.type} "
+                + ("on a backbone " if "backbone" in self._tree["model"] else "")
+                + "is another network, which trains, validates, predicts and exports, but is not "
+                "counted or converted"
             )
+        if self._model.stages:
+            return StageTable.parse(self._model.stages)
         return manager.MODELS[self._model.type].table
 
     def model(self, pretrained: bool = True) -> Any:
@@ -126,6 +128,10 @@ class Config(PredictionConfig):
             return networks.build_network(model, self.num_classes, self.in_channels, pretrained)
         left_out = () if pretrained else ("pretrained", "new_heads")
         return build({key: value for key, value in model.items() if key not in left_out})
+
+    def u2net_weights(self) -> Dict[str, str]:
+        """The weights of U²-Nets that the model starts from, by how its names of them begin."""
+        return networks.u2net_weights(self._tree["model"])
 
     def balance(self, dataset: PairDataset, resumed: Optional[Path] = None) -> None:
         """Put numbers where losses say ``auto``: by the classes' pixels in the training set, or

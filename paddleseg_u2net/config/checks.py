@@ -57,8 +57,8 @@ def check_components(tree: Tree, faults: List[str], training: bool) -> None:
         _check_schedule(tree["lr_scheduler"], faults)
     known = dataset_classes()
     says = (
-        "expected PairDataset, which reads images with masks from folders or lists, or a plugin's "
-        "class derived from it, got {!r}"
+        "expected PairDataset, which reads images with masks from folders or lists, a plugin's "
+        "class derived from it, or one of PaddleSeg's classes, got {!r}"
     )
     for key in ("train_dataset", "val_dataset"):
         if key in tree:

@@ -8,8 +8,9 @@ import contextlib
 import copy
 import io
 from functools import cache, partial
-from typing import Any, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
+import paddle
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.architecture import StageTable
@@ -20,7 +21,8 @@ from paddleseg_u2net.config.told import told
 from paddleseg_u2net.io.download import DownloadError
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.models import U2Net
-from paddleseg_u2net.models.mended import MENDED, REFUSED, plain_batchnorm
+from paddleseg_u2net.models.mended import MENDED, MULTIPLES, REFUSED, plain_batchnorm
+from paddleseg_u2net.models.on_backbone import ON_BACKBONE, U2NetBackbone
 from paddleseg_u2net.registry import custom
 from paddleseg_u2net.weights.pretrained import load_pretrained
 
@@ -31,8 +33,27 @@ _CHANNELS = ("in_channels", "in_chans")
 
 def is_u2net(model: Tree) -> bool:
     """Whether a ``model`` block names a U²-Net, which all backends and formats know."""
-    kind = manager.MODELS.components_dict.get(str(model.get("type")))
+    kind = manager.MODELS.components_dict.get(_name(model))
     return isinstance(kind, type) and issubclass(kind, U2Net)
+
+
+def _name(model: Tree) -> str:
+    """The component that a block names; U²-Nets on a backbone are classes of their own."""
+    kind = str(model.get("type"))
+    return ON_BACKBONE[kind].__name__ if kind in ON_BACKBONE and "backbone" in model else kind
+
+
+def u2net_weights(model: Tree) -> Dict[str, str]:
+    """The ``pretrained`` weights of U²-Nets, by the beginning of the names of what they are for."""
+    if is_u2net(model):
+        return {"": model["pretrained"]} if model.get("pretrained") else {}
+    found = {}
+    for key, block in _inner(model, ""):
+        kind = manager.BACKBONES.components_dict.get(block["type"])
+        ours = isinstance(kind, type) and issubclass(kind, U2NetBackbone)
+        if ours and block.get("pretrained"):
+            found[f"{key}."] = block["pretrained"]
+    return found
 
 
 def in_channels_of(model: Tree, default: int) -> int:
@@ -45,6 +66,7 @@ def in_channels_of(model: Tree, default: int) -> int:
 
 def check_model(model: Tree, faults: List[str]) -> None:
     """Check the ``model`` block: its components, inner ones too, and their arguments."""
+    model = {**model, "type": _name(model)} if "type" in model else model
     kind, before = model.get("type"), len(faults)
     if is_u2net(model):
         check_component("model", model, manager.MODELS.components_dict, faults)
@@ -69,6 +91,9 @@ def check_model(model: Tree, faults: List[str]) -> None:
         return
     if "num_classes" not in model:  # in a signature with a default of its own
         faults.append(f"model.num_classes: this key is missing; {kind} needs it")
+    for where, component in (("model", model), *_inner(model, "model.")):
+        if component.get("data_format", "NCHW") != "NCHW":
+            faults.append(f"{where}.data_format: images come as NCHW here; delete it")
     if "backbone" in taken and not isinstance(model["backbone"], Mapping):
         faults.append(
             f"model.backbone: expected a dictionary with a type, got {model['backbone']!r}"
@@ -118,6 +143,7 @@ def build_network(model: Tree, num_classes: int, in_channels: int, pretrained: b
     """The network of a ``model`` block, a ``paddle.nn.Layer``. Weights of ``pretrained`` keys are
     loaded into each component as soon as it is made, or left where they are.
     """
+    model = {**model, "type": _name(model)}
     shared = {"num_classes": num_classes, "in_channels": in_channels}
     arguments = {key: value for key, value in model.items() if key not in _SHARED}
     taken = parameters_of(manager.MODELS[model["type"]])
@@ -128,7 +154,23 @@ def build_network(model: Tree, num_classes: int, in_channels: int, pretrained: b
             arguments[key] = {**block, **({own: in_channels} if own else {})}
     if pretrained and "pretrained" in model:
         arguments["pretrained"] = model["pretrained"]
-    return plain_batchnorm(_build(arguments, "model", pretrained))
+    network = plain_batchnorm(_build(arguments, "model", pretrained))
+    if model["type"] in MULTIPLES:
+        network.register_forward_pre_hook(partial(_check_size, model["type"]))
+    return network
+
+
+def _check_size(kind: str, layer: Any, inputs: Tuple[Any]) -> None:
+    multiple = MULTIPLES[kind]
+    if not paddle.in_dynamic_mode():  # a program is made, for any size
+        return
+    height, width = inputs[0].shape[2:]
+    if height % multiple or width % multiple:
+        raise ConfigError(
+            f"model.type: {kind} takes images whose width and height are multiples of {multiple} "
+            f"only, got {width}x{height}; set preprocess.size, and the last size in "
+            "train_dataset.transforms, to such"
+        )
 
 
 def _build(block: Tree, where: str, pretrained: bool) -> Any:

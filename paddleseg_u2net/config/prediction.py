@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Tuple, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
-from paddleseg_u2net.config.paddleseg_form import settings_tree
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
 from paddleseg_u2net.config.schema import check_keys, nearest, note, refuse
 from paddleseg_u2net.config.settings import (

@@ -22,7 +22,7 @@ def told(what: str) -> Iterator[None]:
         yield
     except Exception as error:
         cause = cause_of(error)
-        if type(cause) in (MemoryError, RuntimeError):  # nothing about settings
+        if type(cause) in (MemoryError, RuntimeError, ConfigError):  # nothing to add
             raise
         words = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
         raise ConfigError(f"{what} cannot be used like this: {words}") from error

@@ -193,4 +193,65 @@ class ProbableBlur:
         return data
 
 
-MENDED = (CategoryPaddingCrop, RandomResizeByShort, CentrePaddingResize, ProbableBlur)
+class ShiftingAffine:
+    """Turn, scale and shift image and mask at random, onto a canvas of one size.
+
+    ``RandomAffine``, whose ``translation_offset`` moves the centre of the turn in PaddleSeg 2.8.0
+    and not the image, and which makes whole numbers of soft masks.
+
+    Args:
+        size: (width, height) of the canvas; at scale 1 the mean of the image's sides fits it.
+        translation_offset: the image's centre moves by as many pixels at most, each way.
+        max_rotation: degrees at most, each way.
+        min_scale_factor, max_scale_factor: bounds of the scale.
+        im_padding_value, label_padding_value: of the canvas around the image.
+    """
+
+    def __init__(
+        self,
+        size: Sequence[int] = (224, 224),
+        translation_offset: float = 0,
+        max_rotation: float = 15,
+        min_scale_factor: float = 0.75,
+        max_scale_factor: float = 1.25,
+        im_padding_value: float = 128,
+        label_padding_value: int = 255,
+    ) -> None:
+        self.size = int(size[0]), int(size[1])
+        self.translation_offset, self.max_rotation = translation_offset, max_rotation
+        self.scales = min_scale_factor, max_scale_factor
+        self.im_padding_value, self.label_padding_value = im_padding_value, label_padding_value
+
+    def __call__(self, data: Data) -> Data:
+        """``data['img']`` (H, W, C) and each ``data[key]`` (H, W) of ``data['gt_fields']``."""
+        height, width = data["img"].shape[:2]
+        shift = [random.uniform(-1, 1) * self.translation_offset for _ in range(2)]
+        angle = random.uniform(-1, 1) * self.max_rotation
+        fits = (self.size[0] / width + self.size[1] / height) / 2
+        centre = (width - 1) / 2, (height - 1) / 2
+        matrix = cv2.getRotationMatrix2D(centre, angle, random.uniform(*self.scales) * fits)
+        for axis in range(2):
+            matrix[axis, 2] += (self.size[axis] - 1) / 2 + shift[axis] - centre[axis]
+        data["img"] = self._warped(data["img"], matrix, cv2.INTER_LINEAR, self.im_padding_value)
+        for key in data.get("gt_fields", ()):
+            nearest, value = cv2.INTER_NEAREST, self.label_padding_value
+            data[key] = self._warped(data[key], matrix, nearest, value)
+        return data
+
+    def _warped(
+        self, array: np.ndarray, matrix: np.ndarray, interpolation: int, value: float
+    ) -> np.ndarray:
+        kind = cv2.BORDER_CONSTANT
+        warped = cv2.warpAffine(
+            array, matrix, self.size, flags=interpolation, borderMode=kind, borderValue=[value] * 4
+        )
+        return warped.reshape(*warped.shape[:2], *array.shape[2:])
+
+
+MENDED = (
+    CategoryPaddingCrop,
+    CentrePaddingResize,
+    ProbableBlur,
+    RandomResizeByShort,
+    ShiftingAffine,
+)

@@ -158,10 +158,24 @@ REFUSED: Dict[str, str] = {
 }
 """Networks and backbones that cannot be trained here, and why."""
 
+MULTIPLES: Dict[str, int] = {
+    "AttentionUNet": 16,
+    "BiseNetV1": 8,
+    "DDRNet_23": 8,
+    "ESPNetV1": 8,
+    "ESPNetV2": 16,
+    "TopFormer": 32,
+    "UNet3Plus": 16,
+    "UNetPlusPlus": 16,
+}
+"""What width and height of images have to be multiples of: with others these networks stop, or give
+maps of another size.
+"""
+
 
 def plain_batchnorm(layer: nn.Layer) -> nn.Layer:
     """``layer`` with BatchNorm2D in the place of each SyncBatchNorm, which has no kernel on a CPU;
-    several processes on GPUs put it back.
+    ``trainer.sync_batchnorm`` puts it back.
     """
     if isinstance(layer, nn.SyncBatchNorm):
         plain = nn.BatchNorm2D(

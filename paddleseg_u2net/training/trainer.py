@@ -68,7 +68,7 @@ class Trainer:
         agreement.check_processes(self.distributed, config, options, self.train_set, self.val_set)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and config.is_u2net and not options.resume_model:
+        if not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
         self.distributed.start_equal(model)
         self.model = model
@@ -180,7 +180,8 @@ class Trainer:
         paddle.seed(self.options.seed * 1_000_003 + self.iteration)
         losses = []
         for images, labels in batches:
-            with self.precision.autocast():
+            shape = "x".join(map(str, images.shape))
+            with self.precision.autocast(), told(f"model: with images of shape {shape}, it"):
                 heads = heads_of(self.model(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,13 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 
 # isort: split
 from paddleseg import datasets as stock
+from paddleseg.cvlibs import SegBuilder
 
-from paddleseg_u2net.config.paddleseg_data import CLASSES, REFUSED, is_class
-from paddleseg_u2net.config.paddleseg_form import translate
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.config.paddleseg import translate
+from paddleseg_u2net.config.paddleseg.data import CLASSES, REFUSED, is_class
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.pair_dataset import _seed
 
 
 def draw(root: Path, image: str, mask: str, values=(0, 1)) -> str:
@@ -162,6 +167,27 @@ def test_a_list_is_found_where_the_data_went(tmp_path, monkeypatch, before):
     assert len(read(dataset(tmp_path, train_path=f"{before}/train.txt"))) == 3
 
 
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        ({"type": "OpticDiscSeg", "dataset_root": "gone"}, "prepare.py optic_disc_seg` fetches"),
+        (
+            {"type": "Dataset", "dataset_root": "data/optic_disc_seg", "train_path": "a",
+             "num_classes": 2},
+            "data/optic_disc_seg is not there; `python .*prepare.py optic_disc_seg` fetches",
+        ),
+        ({"type": "DRIVE", "dataset_root": "gone"}, "PaddleSeg would fetch http.*drive.zip: unpa"),
+        ({"type": "ADE20K", "dataset_root": "gone"}, "0 in a mask is ignored, n is class n - 1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_not_there_is_told_where_it_is(block, says, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
+    translate({"train_dataset": {**block, "transforms": []}})
+    assert re.search(says, caplog.text)
+
+
 def test_masks_of_0_and_255_are_black_and_white(tmp_path):
     # PaddleSeg ignores 255, and would learn nothing but background
     line = draw(tmp_path, "a.jpg", "a.png", (0, 255))
@@ -170,3 +196,41 @@ def test_masks_of_0_and_255_are_black_and_white(tmp_path):
     assert found.mask_encoding == "binary" and set(np.unique(found.read(0)[1])) == {0, 1}
     write(tmp_path / "lists/train.txt", line, draw(tmp_path, "b.jpg", "b.png", (0, 1, 255)))
     assert read(dataset(tmp_path)).mask_encoding == "index"
+
+
+TRAINED = [
+    {"type": "ResizeStepScaling", "min_scale_factor": 0.5, "max_scale_factor": 2.0},
+    {"type": "RandomPaddingCrop", "crop_size": [24, 20]},
+    {"type": "RandomHorizontalFlip"},
+    {"type": "RandomVerticalFlip", "prob": 0.5},
+    {"type": "RandomRotation", "max_rotation": 30},
+]
+
+
+def test_a_training_sample_is_paddlesegs(tmp_path):
+    """From the same random numbers, but that it is rounded to 8 bits before it is normalised."""
+    noise = np.random.default_rng(0).integers(0, 256, (18, 30, 3)).astype(np.uint8)
+    label = np.random.default_rng(1).integers(0, 3, (18, 30)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    Image.fromarray(np.where(label == 2, 255, label).astype(np.uint8)).save(tmp_path / "b.png")
+    write(tmp_path / "train.txt", "a.png b.png")
+    data = {
+        "type": "Dataset",
+        "dataset_root": str(tmp_path),
+        "train_path": str(tmp_path / "train.txt"),
+        "num_classes": 2,
+        "mode": "train",
+        "transforms": [*TRAINED, {"type": "Normalize"}],
+    }
+    tree = {"train_dataset": data, "model": {"type": "U2NetP"}}
+    config = Config(tree, training=False)
+    ours, preprocess = config.dataset("train"), config.preprocess()
+    theirs = SegBuilder(None).build_component(data)
+    for number in range(12):
+        image, found = ours.augmented(0, (number,))
+        _seed((number,))
+        expected = theirs[0]
+        np.testing.assert_array_equal(found, expected["label"])
+        inputs = preprocess(image, resize=False)
+        # a rounding for each of the two that interpolate, in units of a grey level
+        assert np.abs(inputs - expected["img"]).max() * 255 / 2 < 2.01

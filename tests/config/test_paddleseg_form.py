@@ -13,7 +13,7 @@ import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg.cvlibs.config import parse_from_yaml
 
 from paddleseg_u2net.config import Config, ConfigError
-from paddleseg_u2net.config.paddleseg_form import is_paddleseg, settings_tree, translate
+from paddleseg_u2net.config.paddleseg import is_paddleseg, settings_tree, translate
 from paddleseg_u2net.config.reading import dump, read_yaml
 from paddleseg_u2net.io.yaml_text import load_yaml
 
@@ -230,6 +230,7 @@ def test_a_size_that_is_given_counts():
         ({"precision": "fp16"}, "precision: it is a flag of tools/train.py here; give --precision"),
         ({"optimizer": {"type": "AdamWDL_CAE"}}, "AdamWDL_CAE lowers the rate .*take AdamW, with"),
         ({"optimizer": {"type": "AdamWDL"}}, "AdamWDL lowers the rate .*take AdamW, with"),
+        ({"use_ema": True}, "use_ema: it is a flag of tools/train.py here; give --use_ema$"),
         ({"amp": {}}, "amp: there is no such key here; .*--precision fp16"),
         ({"profiler": {}}, "profiler: .*--profiler_options"),
         ({"export": {"transforms": []}}, "export.transforms: an exported model sees images as va"),
@@ -255,6 +256,8 @@ def test_what_cannot_be_honoured_names_the_nearest(changes, match):
         ({"type": "RandomBlur", "prob": 0.7}, "ProbableBlur"),
         ({"type": "RandomBlur", "prob": 0.5}, "RandomBlur"),
         ({"type": "RandomBlur"}, "RandomBlur"),
+        ({"type": "RandomAffine", "translation_offset": 5}, "ShiftingAffine"),
+        ({"type": "RandomAffine"}, "RandomAffine"),
     ],
     ids=str,
 )

@@ -13,6 +13,7 @@ from paddleseg_u2net.datasets.mended import (
     CentrePaddingResize,
     ProbableBlur,
     RandomResizeByShort,
+    ShiftingAffine,
 )
 
 
@@ -165,3 +166,43 @@ def test_the_kinds_of_blur(kind, blur):
         seed(number)
         out = ProbableBlur(1, kind)({"img": rough.copy()})["img"]
         assert any(np.array_equal(out[..., 0], one) for one in known)
+
+
+def spot(height=41, width=61):
+    """A black image with a white square in its middle, and the mask of that."""
+    data = {"img": np.zeros((height, width, 3), np.uint8), "label": np.zeros((height, width))}
+    middle = slice(height // 2 - 4, height // 2 + 5), slice(width // 2 - 4, width // 2 + 5)
+    data["img"][middle], data["label"][middle] = 255, 0.5
+    return {**data, "gt_fields": ["label"]}
+
+
+def centre_of(mask):
+    return np.array([axis.mean() for axis in np.nonzero(mask)][::-1])
+
+
+def test_images_and_masks_are_shifted_as_far_as_asked():
+    still = {"max_rotation": 0, "min_scale_factor": 1, "max_scale_factor": 1}
+    found = ShiftingAffine((61, 41), **still, im_padding_value=0, label_padding_value=0)(spot())
+    for key, value in spot().items():
+        np.testing.assert_array_equal(found[key], value)
+    shift = ShiftingAffine((61, 41), 10, **still, im_padding_value=0, label_padding_value=0)
+    moved = []
+    for number in range(60):
+        seed(number)
+        data = shift(spot())
+        at = centre_of(data["label"])
+        # soft masks stay soft, and go where the image goes
+        assert set(np.unique(data["label"])) == {0, 0.5}
+        np.testing.assert_allclose(centre_of(data["img"][..., 0] > 127), at, atol=0.6)
+        moved.append(at - [30, 20])
+    assert np.abs(moved).max() <= 10.5 and (np.abs(moved).max(0) > 8).all()
+
+
+def test_images_are_turned_around_their_centre_and_fitted():
+    for number in range(20):
+        seed(number)
+        data = ShiftingAffine((122, 82), label_padding_value=0, max_rotation=90)(spot())
+        assert data["img"].shape == (82, 122, 3) and data["label"].shape == (82, 122)
+        np.testing.assert_allclose(centre_of(data["label"]), [60.5, 40.5], atol=1)
+        area = (data["label"] > 0).sum() / 81  # of the square's; sides are twice 0.75 to 1.25
+        assert 1.9 < area < 6.9

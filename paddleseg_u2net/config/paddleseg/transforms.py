@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from paddleseg_u2net.config.paddleseg_data import channels_of
+from paddleseg_u2net.config.paddleseg.data import channels_of
 from paddleseg_u2net.config.reading import Tree
 
 Lines = List[str]
@@ -250,6 +250,11 @@ _MENDED: Dict[str, Tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
         _blurs_always,
         "ProbableBlur",
         "PaddleSeg 2.8.0 blurs with the probability 1 / int(1 / prob)",
+    ),
+    "RandomAffine": (
+        lambda item: bool(item.get("translation_offset")),
+        "ShiftingAffine",
+        "PaddleSeg 2.8.0 moves the centre of the turn, not the image",
     ),
 }
 _REFUSED = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from paddleseg_u2net.config.reading import Tree
+from paddleseg_u2net.datasets.table import TABLE
 
 Lines = List[str]
 _PLAIN = "write lists of `image mask` lines and take type: Dataset"
@@ -164,8 +165,7 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         tree[key] = {**found, **kept}
         shown = ", ".join(f"{k} {_short(v)}" for k, v in found.items() if k != "type")
         said.append(f"{key}: {kind} -> PairDataset: {shown}")
-        if kind in CLASSES:
-            said += _advice(key, CLASSES[kind], found.get("dataset_root"))
+        said += _advice(key, CLASSES.get(kind), found.get("dataset_root"))
         if block.get("edge"):
             said.append(f"{key}.edge -> losses make edges of the labels where edge_label asks")
 
@@ -258,12 +258,19 @@ def _known(part: str, block: Tree, faults: Lines) -> Optional[Tree]:
     return found
 
 
-def _advice(key: str, row: Known, root: Optional[str]) -> Lines:
+def _advice(key: str, row: Optional[Known], root: Optional[str]) -> Lines:
     """What there is to know of a data set, and to do where it is not there."""
-    lines = [f"{key}: {row.note}"] if row.note else []
-    if row.address and root is not None and not Path(root).is_dir():
-        lines.append(f"{key}: {root} is not there; PaddleSeg would fetch {row.address}: unpack it")
-    return lines
+    lines = [f"{key}: {row.note}"] if row and row.note else []
+    if root is None or Path(root).is_dir():
+        return lines
+    name = row.name if row and row.name else Path(root).name
+    if name in TABLE:
+        repair = f"`python benchmark_data_prepare/prepare.py {name}` fetches and prepares it"
+    elif row and row.address:
+        repair = f"PaddleSeg would fetch {row.address}: unpack it"
+    else:
+        return lines
+    return [*lines, f"{key}: {root} is not there; {repair}"]
 
 
 def _tell(tree: Tree, found: Tree) -> None:

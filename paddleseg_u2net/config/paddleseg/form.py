@@ -11,7 +11,7 @@ import copy
 from pathlib import Path
 from typing import Any, Iterable, List, Union
 
-from paddleseg_u2net.config import paddleseg_data, paddleseg_keys, paddleseg_transforms
+from paddleseg_u2net.config.paddleseg import data, keys, transforms
 from paddleseg_u2net.config.reading import ConfigError, Tree, apply_opts, as_tree, read_yaml
 from paddleseg_u2net.config.schema import refuse
 from paddleseg_u2net.log import logger
@@ -49,10 +49,10 @@ def is_paddleseg(tree: Tree) -> bool:
 def _is_paddleseg(block: Any) -> bool:
     if not isinstance(block, dict):
         return False
-    transforms = block.get("transforms")
-    items = transforms if isinstance(transforms, list) else []
+    listed = block.get("transforms")
+    items = listed if isinstance(listed, list) else []
     normalised = any(isinstance(item, dict) and item.get("type") == "Normalize" for item in items)
-    return normalised or paddleseg_data.is_class(block.get("type"))
+    return normalised or data.is_class(block.get("type"))
 
 
 def translate(tree: Tree, where: Union[str, Path] = "configuration") -> Tree:
@@ -67,9 +67,9 @@ def translate(tree: Tree, where: Union[str, Path] = "configuration") -> Tree:
     tree = copy.deepcopy(tree)
     said: List[str] = []
     faults: List[str] = []
-    paddleseg_keys.translate(tree, said, faults)
-    paddleseg_data.translate(tree, said, faults)
-    paddleseg_transforms.translate(tree, said, faults)
+    keys.translate(tree, said, faults)
+    data.translate(tree, said, faults)
+    transforms.translate(tree, said, faults)
     refuse(faults, where)
     logger.info("\n  ".join([f"{where} is of PaddleSeg's form, and is read as:", *said]))
     return tree
