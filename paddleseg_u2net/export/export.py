@@ -200,7 +200,7 @@ def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> N
         raise ExportError(
             f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. Allow "
             "more (--max_mae_increase), or take --precision fp32; in fp32 this is a defect of the "
-            "program, of paddle2onnx (which networks other than U²-Nets need but in --format paddle) "
+            "program, of paddle2onnx (of no U²-Net, nor of --format paddle) "
             "or of the disk: try again, and report it"
         )
 
