@@ -1,11 +1,13 @@
 """Training by N processes of one thread against one process of N threads, the same samples a step.
 
-    python benchmarks/processes.py [--processes 2] [--model U2NetP] [--size 160] [--batch 2]
-                                   [--steps 100] [--rounds 2] [--no_sync_batchnorm]
+    python benchmarks/processes.py [--processes 2] [--model U2NetP] [--batch 2] [--rounds 2]
+                                   [--size 160] [--steps 12] [--curve_steps 100]
 
 ``--batch`` is that of one of the processes; the one process has N times as many. Both are whole
-runs of ``Trainer`` on drawings, by plain SGD, in turn; the median step of the better round counts.
-The loss curves are compared to the last printed digit, relative to the loss.
+runs of ``Trainer`` on drawings. Times are those of float32, in turn, the median step of the better
+round. The loss curves are those of a small U2Net, in float64: U2NetP's gradients in float32, of
+whatever side, are off by some thousandths, since rounding turns a few ReLUs the other way, and its
+first steps multiply any difference by some hundreds each.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import machine
 import numpy as np
@@ -25,21 +27,53 @@ import numpy as np
 from paddleseg_u2net.env import cores, load_paddle
 
 _FIRST_STEPS = 3  # that are not timed
+_SMALL = {
+    "type": "U2Net",
+    "stages": {"encoder": [[3, 2, 4], ["2F", 2, 4]], "decoder": [[3, 2, 4]]},
+}
 
 
-def _config(arguments: argparse.Namespace, data: Path, batch: int) -> Dict[str, Any]:
-    size, here = [arguments.size] * 2, {"type": "PairDataset", "dataset_root": str(data)}
+def _config(model: Dict[str, Any], data: Path, batch: int, size: int, steps: int) -> Dict[str, Any]:
+    here = {"type": "PairDataset", "dataset_root": str(data)}
     return {
         "batch_size": batch,
-        "iters": arguments.steps,
-        "model": {"type": arguments.model, "num_classes": 1},
-        "preprocess": {"size": size},
+        "iters": steps,
+        "model": {"num_classes": 1, **model},
+        "preprocess": {"size": [size, size]},
         "train_dataset": {**here, "train_path": "train_list.txt"},
         "optimizer": {"type": "SGD"},
         "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "end_lr": 0},
-        "loss": {"types": [{"type": "DeepSupervisionLoss"}], "coef": [1] * 7},
-        "trainer": {"sync_batchnorm": not arguments.no_sync_batchnorm},
+        "loss": {"types": [{"type": "CrossEntropyOfAnyPrecision"}], "coef": [1]},
     }
+
+
+def _use_double_precision() -> None:
+    """Networks are made, and see images, in float64."""
+    import paddle
+
+    from paddleseg_u2net.training import trainer
+
+    paddle.set_default_dtype("float64")
+    loader = trainer.train_loader
+
+    def doubles(*arguments: Any) -> Iterator[Any]:
+        for images, labels in loader(*arguments):
+            yield images.astype("float64"), labels
+
+    trainer.train_loader = doubles
+
+
+def _add_loss() -> None:
+    """Register a loss that does not end in float32, as this project's does."""
+    import paddle
+    from paddleseg.cvlibs import manager
+
+    class CrossEntropyOfAnyPrecision(paddle.nn.Layer):
+        def forward(self, logits: Any, label: Any) -> Any:
+            target = label.astype(logits.dtype)
+            return paddle.nn.functional.binary_cross_entropy_with_logits(logits[:, 0], target)
+
+    manager.LOSSES.add_component(CrossEntropyOfAnyPrecision)
 
 
 def _train(job: Path) -> None:
@@ -62,6 +96,9 @@ def _train(job: Path) -> None:
 
     TrainingLogger.step = note  # type: ignore[method-assign]
     content = json.loads(job.read_text())
+    _add_loss()
+    if content["is_double"]:
+        _use_double_precision()
     with Distributed() as distributed:
         Trainer(Config(content["config"]), RunOptions(save_dir=content["folder"])).run()
         if distributed.is_first:
@@ -87,11 +124,11 @@ def main() -> None:
     add = parser.add_argument
     add("--processes", type=int, default=2)
     add("--model", choices=("U2Net", "U2NetP"), default="U2NetP")
-    add("--size", type=int, default=160)
     add("--batch", type=int, default=2)
-    add("--steps", type=int, default=100)
     add("--rounds", type=int, default=2)
-    add("--no_sync_batchnorm", action="store_true")
+    add("--size", type=int, default=160)
+    add("--steps", type=int, default=12)
+    add("--curve_steps", type=int, default=100)
     add("--job", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
@@ -102,26 +139,37 @@ def main() -> None:
 
     count, samples = arguments.processes, arguments.processes * arguments.batch
     sides = {"one process": (1, count, samples), f"{count} processes": (count, 1, arguments.batch)}
-    results: Dict[str, List[Dict[str, Any]]] = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        size = (arguments.size, arguments.size)
-        draw_dataset(folder / "data", train=8 * samples, val=1, size=size)
-        for number in range(arguments.rounds):
-            for side, (of_side, threads, batch) in sides.items():
-                job = folder / f"{of_side}_{number}.json"
-                config = _config(arguments, folder / "data", batch)
-                job.write_text(json.dumps({"config": config, "folder": str(job.with_suffix(""))}))
-                results[side].append(_run(job, of_side, threads))
+
+        def run(kind: str, side: str) -> Dict[str, Any]:
+            is_curve = kind == "curve"
+            size = 64 if is_curve else arguments.size
+            steps = arguments.curve_steps if is_curve else arguments.steps
+            model = _SMALL if is_curve else {"type": arguments.model}
+            data = folder / f"drawn{size}"
+            if not data.is_dir():
+                draw_dataset(data, train=8 * samples, val=1, size=(size, size))
+            of_side, threads, batch = sides[side]
+            job = folder / f"{kind}_{of_side}.json"
+            config = _config(model, data, batch, size, steps)
+            save_dir = tempfile.mkdtemp(dir=folder)
+            content = {"config": config, "folder": save_dir, "is_double": is_curve}
+            job.write_text(json.dumps(content))
+            return _run(job, of_side, threads)
+
+        speeds = dict.fromkeys(sides, 0.0)
+        for _ in range(arguments.rounds):
+            for side in sides:
+                step = run("speed", side)["step"]
+                speeds[side] = max(speeds[side], samples / step)
+        curves = [np.array(run("curve", side)["losses"]) for side in sides]
     print(f"{arguments.model} {arguments.size}x{arguments.size}, {samples} samples a step, "
           f"{cores()} cores; {machine.arithmetic()}")  # fmt: skip
-    speeds = {}
     for side, (_, threads, _) in sides.items():
-        speeds[side] = samples / min(result["step"] for result in results[side])
         print(f"{side:12} of {threads} thread(s) {speeds[side]:8.2f} images/s")
     one, several = speeds.values()
     print(f"ratio: {several / one:.3f}")
-    curves = [np.array(of_side[0]["losses"]) for of_side in results.values()]
     apart = np.abs(curves[1] / curves[0] - 1)
     print(f"losses of {len(apart)} steps differ by {apart.max():.1e} at most, relative to the loss")
     for step in sorted({1, 2, len(apart) // 10, len(apart) // 2, len(apart)} - {0}):
