@@ -10,7 +10,8 @@ import paddle
 from paddle import Tensor, nn
 
 from paddleseg_u2net.architecture import TABLES, U2NET, Stage, StageTable
-from paddleseg_u2net.models.layers import RSU, SameConv, halve, resize_like
+from paddleseg_u2net.models.layers import RSU, SameConv, halve, join, resize_like
+from paddleseg_u2net.onednn.run import run, suits
 
 
 class U2Net(nn.Layer):
@@ -71,13 +72,17 @@ class U2Net(nn.Layer):
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, num_classes, H, W), ...]; see the class."""
-        features = self._decode(self._encode(x))
-        sides: List[Tensor] = []
-        for index, feature in enumerate(features):  # Paddle 2.6 cannot compile `start=1`
-            side = getattr(self, f"side{index + 1}")(feature)
-            sides.append(resize_like(side, sides[0]) if sides else side)
+        on_maps = suits(self, x, without=["outconv"])
+        sides = run(self, self._sides, x) if on_maps else self._sides(x)
+        sides = sides[:1] + [resize_like(side, sides[0]) for side in sides[1:]]
         fused = self.outconv(paddle.concat(sides, 1))
         return [fused, *sides] if self.training else [fused]
+
+    def _sides(self, x: Tensor) -> List[Tensor]:
+        """The side outputs, from fine to coarse, each at its own size."""
+        features = self._decode(self._encode(x))
+        # Paddle 2.6 cannot compile `start=1`
+        return [getattr(self, f"side{i + 1}")(feature) for i, feature in enumerate(features)]
 
     def _encode(self, x: Tensor) -> List[Tensor]:
         """The encoder stages' outputs, from fine to coarse."""
@@ -93,7 +98,7 @@ class U2Net(nn.Layer):
         features = [x]
         for level in range(self.depth - 1, 0, -1):
             skip = encoded[level - 1]
-            x = getattr(self, f"stage{level}d")(paddle.concat([resize_like(x, skip), skip], 1))
+            x = getattr(self, f"stage{level}d")(join(resize_like(x, skip), skip))
             features.append(x)
         return features[::-1]
 
