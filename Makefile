@@ -29,8 +29,11 @@ runtimes: $(STAMP) ## PyTorch and the engines that tests compare with
 	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
 		"openvino==$(OPENVINO)" "ncnn==$(NCNN)" \
 		"numpy$(NUMPY)" numba
-	# Without their requirements: what is compared needs none of them but Numba and SciPy.
-	$(BIN)/python -m pip install --quiet --no-deps "pysaliency==$(PYSALIENCY)" \
+	# Without their requirements: what is run of them needs none but Numba and SciPy, and paddle2onnx
+	# would replace onnx by an older one.
+	$(BIN)/python -m pip install --quiet --no-deps \
+		"paddle2onnx==$(if $(filter 2.%,$(PADDLE_VERSION)),$(PADDLE2ONNX_OLDEST),$(PADDLE2ONNX))" \
+		"pysaliency==$(PYSALIENCY)" \
 		"pycocotools==$(PYCOCOTOOLS)" "pymatting==$(PYMATTING)"
 
 quickstart: $(STAMP) ## draw data, train, validate and predict, in minutes on a CPU

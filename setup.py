@@ -60,6 +60,9 @@ setup(
         "onnxruntime": ["onnx", "onnxruntime"],
         "openvino": ["onnx", "openvino"],
         "ncnn": ["ncnn"],
+        # Export of networks other than U²-Nets, made by Paddle 3, as ONNX and for OpenVINO; with
+        # Paddle 2 it is paddle2onnx 1.3.1. It takes an onnx of 1.17.
+        "paddle2onnx": ["onnx", f"paddle2onnx=={VERSIONS['PADDLE2ONNX']}"],
         # HEIC pictures, of telephones.
         "heif": ["pillow-heif"],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
@@ -77,6 +80,7 @@ setup(
             f"ruff=={VERSIONS['RUFF']}",
             "scikit-image",  # PySODMetrics needs it
             "scipy",
+            "tensorboard",  # a light one of the experiment loggers; the others are not installed
             "types-PyYAML",
             "types-requests",
         ],

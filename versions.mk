@@ -12,6 +12,9 @@ PYSALIENCY = 0.2.22
 PYCOCOTOOLS = 2.0.11
 PYMATTING = 1.1.16
 # The other side of conversions; tests that need it skip where it is missing.
+# From programs of Paddle to ONNX, of networks other than U²-Nets: for Paddle 3, and for Paddle 2.
+PADDLE2ONNX = 2.1.0
+PADDLE2ONNX_OLDEST = 1.3.1
 TORCH = 2.13.0
 ONNXRUNTIME = 1.31.1
 OPENVINO = 2026.4.1

@@ -40,6 +40,14 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
 
 
+def class_names(names: Sequence[str], count: int) -> List[str]:
+    """``count`` names of classes; where some are missing two are background and foreground, of more
+    their numbers stand for them.
+    """
+    missing = ["background", "foreground"] if count == 2 else [str(n) for n in range(count)]
+    return [*names[:count], *missing[len(names) :]]
+
+
 def one_line(text: str) -> str:
     """``text`` with a space for what cannot be printed: line breaks, names that are no UTF-8."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -51,6 +51,10 @@ inline Description described(const Json& json) {
     if (result.recipe.type != "paddleseg" && result.recipe.type != "official")
         throw std::runtime_error("this program knows the recipes paddleseg and official, not " +
                                  result.recipe.type);
+    for (const char* key : {"fit", "restore"})
+        if (preprocess.object.count(key))
+            throw std::runtime_error("this program does not know its preprocess." +
+                                     std::string(key));
     result.recipe.mean = numbers(preprocess.at("mean", Kind::array));
     result.recipe.deviation = numbers(preprocess.at("std", Kind::array));
     result.channels = int(preprocess.at("channels", Kind::number).number);

@@ -44,13 +44,20 @@ class StageTable(NamedTuple):
         given = table if isinstance(table, Mapping) else {}
         if set(given) != set(parts) or not all(isinstance(given[p], (list, tuple)) for p in parts):
             raise ValueError(f"stages: expected two lists `encoder` and `decoder`, got {table!r}")
-        parsed = cls(*([_parse_row(row) for row in given[part]] for part in parts))
+        parsed = cls(*(cls.rows(given[part]) for part in parts))
         if len(parsed.encoder) < 2 or len(parsed.decoder) != len(parsed.encoder) - 1:
             raise ValueError(
                 "stages: expected n >= 2 encoder rows and n - 1 decoder rows, got "
                 f"{len(parsed.encoder)} and {len(parsed.decoder)}"
             )
         return parsed
+
+    @staticmethod
+    def rows(rows: Any) -> List[Stage]:
+        """Rows from YAML: ``[[7, 32, 64], ...]``; ValueError if they have not this form."""
+        if not isinstance(rows, (list, tuple)):
+            raise ValueError(f"stages: expected a list of rows [height, mid, out], got {rows!r}")
+        return [_parse_row(row) for row in rows]
 
     def named(self) -> Dict[str, Stage]:
         """The rows in their order, by the names of the network's layers, such as ``stage5d``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import List
 
-from paddleseg_u2net.commands.parsing import Parser, at_least
+from paddleseg_u2net.commands.parsing import Parser, at_least, only
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
@@ -19,6 +19,12 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"), default="auto",
         help="where to compute; auto: a GPU if there is one")  # fmt: skip
     return result
+
+
+def add_data_format(result: argparse.ArgumentParser) -> None:
+    """Add PaddleSeg's ``--data_format``, of which there is one here."""
+    says = only("NCHW", "networks take NCHW here: leave it out")
+    result.add_argument("--data_format", type=says, default="NCHW", help="NCHW, as PaddleSeg says")
 
 
 def add_plugins(result: argparse.ArgumentParser) -> None:

@@ -71,6 +71,17 @@ def at_least(low: int) -> Callable[[str], int]:
     return checked
 
 
+def only(value: str, nearest: str) -> Callable[[str], str]:
+    """Return the type of an argument that has one value here, and what to take for any other."""
+
+    def checked(text: str) -> str:
+        if text != value:
+            raise argparse.ArgumentTypeError(f"expected {value}, got {text}; {nearest}")
+        return text
+
+    return checked
+
+
 def printable(text: str) -> str:
     """Return ``text`` with escapes for what the terminal has no letters for."""
     encoding = sys.stdout.encoding or "utf-8"

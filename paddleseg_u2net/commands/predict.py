@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
 from paddleseg_u2net.env import cores
@@ -38,12 +38,17 @@ def run(argv: List[str]) -> int:
     for all.
     """
     arguments = _arguments(argv)
+    from paddleseg_u2net.training.distributed import Distributed
+
+    with Distributed() as distributed:
+        return _predict(arguments, distributed)
+
+
+def _predict(arguments: argparse.Namespace, distributed: Any) -> int:
     from paddleseg_u2net.log import logger, start_logging
     from paddleseg_u2net.prediction.run import predict_files
     from paddleseg_u2net.predictor.load import load_model
-    from paddleseg_u2net.training.distributed import Distributed
 
-    distributed = Distributed()
     size = distributed.size
     start_logging(distributed.is_first)
     save_dir = Path(arguments.save_dir)

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-from dataclasses import asdict
-from typing import List
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Sequence
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
+from paddleseg_u2net.commands.arguments import (
+    add_data_format,
+    add_inference,
+    inference_opts,
+    parser,
+)
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
-from paddleseg_u2net.io.files import write_text
+from paddleseg_u2net.io.files import check_writable, write_text
 from paddleseg_u2net.log import logger, start_logging
+
+if TYPE_CHECKING:
+    from paddleseg_u2net.training.distributed import Distributed
+    from paddleseg_u2net.training.summary import Scored
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
     result = parser("val", "Score a trained model on val_dataset, at the images' own sizes.")
     add = result.add_argument
-    add("--model_path", required=True, help="weights of any format, a folder with "
-        "model.pdparams, a folder of tools/export.py, or a name: u2net, u2netp, ...")  # fmt: skip
+    add("--model_path", required=True, nargs="+", help="weights of any format, a folder with "
+        "model.pdparams, a folder of tools/export.py, or a name: u2net, u2netp, ...; of several "
+        "(the folds of a cross-validation) a table with mean and deviation")  # fmt: skip
     add("--config", help="YAML file; else the one saved beside the model, or what the weights "
         "say; for an exported model it names the data set only")  # fmt: skip
     add("--num_workers", type=at_least(0), default=0, help="processes that read ahead; 0: none")
@@ -31,8 +43,23 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         "boundary, fixation, all); else those of the configuration")  # fmt: skip
     add("--preset", help="conventions: paper, pysodmetrics or matlab; else the configuration's")
     add("--json", type=file_of(".json"), metavar="FILE", help="write the scores there too")
+    add("--confusion", nargs="+", type=file_of(".csv", ".png", ".pdf"), default=[], metavar="FILE",
+        help="the confusion matrix as a table (.csv) or a chart (.png, .pdf)")  # fmt: skip
+    add("--overlays", type=Path, metavar="DIR", help="a picture of each image with what is right, "
+        "false and missed, a table of them and a sheet of the worst")  # fmt: skip
+    add("--worst", type=at_least(1), default=12, metavar="N", help="images on that sheet; default: "
+        "%(default)s")  # fmt: skip
+    add("--auc_roc", nargs="?", const="True", help="PaddleSeg's: add AUC to --metrics, which has "
+        "it where it is not given")  # fmt: skip
+    add_data_format(result)
     add_inference(result)
-    return result.parse_args(argv)
+    arguments = result.parse_args(argv)
+    for path in arguments.confusion:
+        if not path.suffix:
+            result.error(f"--confusion {path}: expected a name that ends in .csv, .png or .pdf")
+    if arguments.metrics and arguments.auc_roc:
+        arguments.metrics.append("AUC")
+    return arguments
 
 
 def run(argv: List[str]) -> int:
@@ -40,20 +67,58 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     start_logging(is_first_process())
     load_paddle()
-    from paddleseg_u2net.config import Config
-    from paddleseg_u2net.metrics import json_ready
-    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.distributed import Distributed
+
+    _refuse_unwritable(arguments)
+    with Distributed() as distributed:
+        return _validate(arguments, distributed)
+
+
+def _validate(arguments: argparse.Namespace, distributed: Distributed) -> int:
+    from paddleseg_u2net.training.summary import Summary, as_json, names_apart
+
+    names = names_apart(arguments.model_path) if len(arguments.model_path) > 1 else [""]
+    pairs = zip(names, arguments.model_path)
+    every = [_score(arguments, name, path, distributed) for name, path in pairs]
+    if not distributed.is_first:
+        return 0
+    content = as_json(every[0])
+    if len(every) > 1:
+        summary = Summary(names, every)
+        for line in summary.lines():
+            logger.info(line)
+        content = summary.as_json()
+    if arguments.json:
+        write_text(arguments.json, json.dumps(content, indent=2) + "\n")
+    if arguments.confusion:
+        _write_confusion(every, arguments.confusion)
+    return 0
+
+
+def _refuse_unwritable(arguments: argparse.Namespace) -> None:
+    """Raise for what could not be written when all is scored."""
+    for flag, paths in (("json", [arguments.json]), ("confusion", arguments.confusion)):
+        for path in filter(None, paths):
+            check_writable(path, name=f"--{flag} {path}")
+    if arguments.overlays or any(path.suffix.lower() != ".csv" for path in arguments.confusion):
+        importlib.import_module("matplotlib")
+
+
+def _score(arguments: argparse.Namespace, name: str, path: str, distributed: Distributed) -> Scored:
+    """Score a model; ``name`` tells it from the others, if there are several."""
+    from paddleseg_u2net.config import Config
+    from paddleseg_u2net.prediction.mistakes import Mistakes
+    from paddleseg_u2net.predictor.load import load_model
+    from paddleseg_u2net.training.summary import Scored
     from paddleseg_u2net.training.validation import evaluate, lines
 
     opts = [*arguments.opts, *inference_opts(arguments)]
-    distributed = Distributed()
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
     model = load_model(
-        arguments.model_path,
+        path,
         arguments.config,
         opts,
         arguments.backend,
@@ -67,19 +132,45 @@ def run(argv: List[str]) -> int:
     assert isinstance(config, Config)
     dataset = config.dataset("val")
     logger.info(f"Validating {model.source}; {dataset.describe()}")
+    report = config.report(["mIoU"] if arguments.confusion else [])
+    watches = [Mistakes(dataset, arguments.overlays / name, report)] if arguments.overlays else []
     batch_size = arguments.batch_size or config.test.batch_size
     report = evaluate(
-        model.pipeline, dataset, config.report(), batch_size, arguments.num_workers, distributed
+        model.pipeline,
+        dataset,
+        report,
+        batch_size,
+        arguments.num_workers,
+        distributed,
+        *watches,
     )
     for line in lines(report, dataset.classes):
         logger.info(line)
-    if arguments.json and distributed.is_first:
-        used = asdict(report.conventions)
-        del used["mask_above"]  # here the data set says what a mask's values mean
-        content = {
-            "model_path": str(model.source),
-            "conventions": {"preset": report.conventions.title, **used},
-            **json_ready(report.compute()),
-        }
-        write_text(arguments.json, json.dumps(content, indent=2) + "\n")
-    return 0
+    for watch in watches:
+        states = distributed.gather(watch.state())
+        distributed.first(partial(watch.finish, states, arguments.worst, str(model.source)))
+        logger.info(f"Wrote pictures, a table and a sheet of the worst to {watch.folder}")
+    return Scored(str(model.source), report, dataset.classes)
+
+
+def _write_confusion(every: Sequence[Scored], paths: Sequence[Path]) -> None:
+    """Write the matrix of all models' images as tables and charts."""
+    from paddleseg_u2net.evaluation.tables import csv_text
+    from paddleseg_u2net.render import charts
+    from paddleseg_u2net.render.confusion import confusion_chart
+    from paddleseg_u2net.text import class_names
+    from paddleseg_u2net.training.summary import pooled
+
+    total = pooled(every)
+    counts = None if total is None else total.confusion
+    if counts is None or total is None:
+        raise ValueError("--confusion: the models differ in classes or conventions; name one alone")
+    names = class_names(every[0].classes, len(counts))
+    for path in paths:
+        if path.suffix.lower() == ".csv":
+            rows = ([name, *map(str, row)] for name, row in zip(names, counts.tolist()))
+            write_text(path, csv_text(["true \\ predicted", *names], rows))
+        else:
+            title = f"{total.images} images, mIoU {total.values()['mIoU']:.4f}"
+            charts.save(confusion_chart(counts, names, title), path)
+        logger.info(f"Wrote {path}")

@@ -9,16 +9,18 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 import numpy as np
 from paddleseg.cvlibs import SegBuilder, manager
 
 from paddleseg_u2net import components  # noqa: F401  (registers what YAML may name)
 from paddleseg_u2net.architecture import StageTable
-from paddleseg_u2net.config import checks
+from paddleseg_u2net.config import checks, networks
+from paddleseg_u2net.config.losses import balance, blocks
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.prediction import PredictionConfig
-from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
+from paddleseg_u2net.config.reading import ConfigError, Tree, dump, flat, read_yaml
 from paddleseg_u2net.config.schema import check_keys, refuse
 from paddleseg_u2net.config.settings import (
     DatasetSettings,
@@ -27,13 +29,13 @@ from paddleseg_u2net.config.settings import (
     TrainerSettings,
     read,
 )
+from paddleseg_u2net.config.told import cause_of, told
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.augment import TransformError, check_transform
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.losses import HeadLosses
 from paddleseg_u2net.metrics import DEFAULT, Conventions, MetricReport, make_conventions
 from paddleseg_u2net.metrics.scores import resolve
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.plugins import PluginError, is_relative, load_plugins
 
 
@@ -47,7 +49,9 @@ class Config(PredictionConfig):
         training: whether all that training needs has to be there, or the model only.
 
     Attributes:
-        batch_size: samples per device and forward pass; iters: number of optimizer steps.
+        batch_size: samples per device and forward pass.
+        iters: number of optimizer steps; 0 where ``epochs`` says how long, until `count_iters`.
+        epochs: how often training sees every pair; None where ``iters`` says how long.
         plugins: modules outside the package that it needs, files by absolute paths.
         pretrained: the weights that training starts from, a file or a name.
         ignore_index: the label that is ignored.
@@ -60,7 +64,7 @@ class Config(PredictionConfig):
     def __init__(
         self, source: Union[str, Path, Tree], opts: Iterable[str] = (), training: bool = True
     ) -> None:
-        tree = as_tree(source, opts or ())
+        tree = settings_tree(source, opts or ())
         where = "configuration" if isinstance(source, dict) else source
         _load_plugins(tree.get("plugins"), where)
         faults: List[str] = []
@@ -69,10 +73,12 @@ class Config(PredictionConfig):
         checks.check_components(tree, faults, training)
         refuse(faults, where)
         super().__init__(tree)
+        self.in_channels = networks.in_channels_of(self._tree["model"], self.in_channels)
         self._run, self._loss = read(RunSettings, tree), read(LossSettings, tree.get("loss"))
-        self.batch_size, self.iters = self._run.batch_size, self._run.iters
+        self.batch_size, self.epochs = self._run.batch_size, self._run.epochs
+        self.iters = self._run.iters or 0
         self.plugins, self.pretrained = self._run.plugins, self._model.pretrained
-        self.ignore_index = self._loss.ignore_index
+        self.ignore_index = self._ignored(tree)
         self.trainer = read(TrainerSettings, tree.get("trainer"))
         with contextlib.suppress(ValueError):  # it is refused below
             self.trainer = replace(self.trainer, best_metric=resolve(self.trainer.best_metric))
@@ -80,14 +86,22 @@ class Config(PredictionConfig):
         checks.check_agreement(self, tree, faults, training)
         refuse(faults, where)
 
+    def _ignored(self, tree: Tree) -> int:
+        """What the losses say is ignored, else the training set, as PaddleSeg."""
+        said = blocks.ignore_index_of(self._loss.types)
+        return tree.get("train_dataset", {}).get("ignore_index", 255) if said is None else said
+
     def __str__(self) -> str:
         return dump(self._tree)
+
+    def flat(self) -> Dict[str, Union[bool, int, float, str]]:
+        """Its values by whole keys (``model.type``), for records of experiments."""
+        return flat(self._tree)
 
     @property
     def is_u2net(self) -> bool:
         """Whether the network is a U²-Net, which all backends and formats know."""
-        kind = manager.MODELS[self._model.type]
-        return inspect.isclass(kind) and issubclass(kind, U2Net)
+        return networks.is_u2net(self._tree["model"])
 
     @property
     def stages(self) -> StageTable:
@@ -96,32 +110,62 @@ class Config(PredictionConfig):
         Raises:
             ConfigError: it is a plugin's network, which is no U²-Net.
         """
-        if self._model.stages:
-            return StageTable.parse(self._model.stages)
         if not self.is_u2net:
             raise ConfigError(
-                f"model.type: expected a U²-Net for this, {self._model.type} is another network, "
-                "which trains, validates and predicts with --backend paddle only"
+                f"model.type: expected a U²-Net for this, {self._model.type} "
+                + ("on a backbone " if "backbone" in self._tree["model"] else "")
+                + "is another network, which trains, validates, predicts and exports, but is not "
+                "counted or converted"
             )
+        if self._model.stages:
+            return StageTable.parse(self._model.stages)
         return manager.MODELS[self._model.type].table
 
     def model(self, pretrained: bool = True) -> Any:
         """The network, a ``paddle.nn.Layer``; without ``pretrained`` its weights are random."""
+        model = self._tree["model"]
+        if not self.is_u2net:
+            return networks.build_network(model, self.num_classes, self.in_channels, pretrained)
         left_out = () if pretrained else ("pretrained", "new_heads")
-        arguments = {k: v for k, v in self._tree["model"].items() if k not in left_out}
-        if not self.is_u2net:  # it may have other defaults
-            taken = inspect.signature(manager.MODELS[self._model.type]).parameters
-            told = {"num_classes": self.num_classes, "in_channels": self.in_channels}
-            arguments.update({key: value for key, value in told.items() if key in taken})
-        return build(arguments)
+        return build({key: value for key, value in model.items() if key not in left_out})
+
+    def u2net_weights(self) -> Dict[str, str]:
+        """The weights of U²-Nets that the model starts from, by how its names of them begin."""
+        return networks.u2net_weights(self._tree["model"])
+
+    def balance(self, dataset: PairDataset, resumed: Optional[Path] = None) -> None:
+        """Put numbers where losses say ``auto``: by the classes' pixels in the training set, or
+        those of a checkpoint that is resumed.
+        """
+        if not balance.places(self._loss.types):
+            return
+        saved = read_yaml(resumed / "config.yaml").get("loss", {}) if resumed else {}
+        types = balance.balanced(self._loss.types, dataset, saved.get("types"))
+        self._tree = {**self._tree, "loss": {**self._tree["loss"], "types": types}}
+        self._loss = read(LossSettings, self._tree["loss"])
 
     def criterion(self) -> HeadLosses:
         """The loss over all heads."""
-        arguments = dict(self._loss.types[0])
-        weights = self._loss.coef if len(self._loss.coef) > 1 else None
-        if arguments["type"] != "DeepSupervisionLoss":
-            return HeadLosses(build(arguments), weights)
-        return build({**arguments, **({"weights": weights} if weights else {})})
+        if balance.places(self._loss.types):
+            self.balance(self.dataset("train"))
+        blocks.tell_mended(self._loss.types)
+        found = [blocks.loss_arguments(item, self.ignore_index) for item in self._loss.types]
+        weights = self._loss.weights
+        if len(found) == 1 and found[0]["type"] == "DeepSupervisionLoss":
+            return build({"weights": weights, **found[0]})
+        with told("loss.types"):
+            built = [build(block) for block in found]
+        return HeadLosses(built if len(built) > 1 else built[0], weights)
+
+    def count_iters(self, per_epoch: int) -> None:
+        """Make ``iters`` of ``epochs``, if these are given, by the batches that an epoch has."""
+        if self.epochs is None:
+            return
+        batches, accumulate = self.epochs * per_epoch, self.trainer.accumulate
+        self.iters = max(1, batches // accumulate)
+        steps = f" / {accumulate} (trainer.accumulate)" if accumulate > 1 else ""
+        said = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        logger.info(f"{said} x {per_epoch} batches{steps} = {self.iters} iterations")
 
     def lr_schedule(self) -> Any:
         """The learning rate's schedule over optimizer steps."""
@@ -133,7 +177,8 @@ class Config(PredictionConfig):
     def optimizer(self, model: Any, learning_rate: Any) -> Any:
         """The optimizer of ``model``'s parameters."""
         settings = checks.optimizer_settings(self._tree["optimizer"])
-        _check_groups(settings.get("custom_cfg") or [], model)
+        if groups := settings.get("custom_cfg"):
+            settings["custom_cfg"] = _groups(groups, model, strict=self.is_u2net)
         # With groups PaddleSeg prints the number of every single tensor.
         with contextlib.redirect_stdout(io.StringIO()), told(f"optimizer: {settings['type']}"):
             return build(settings)(model, learning_rate)
@@ -203,26 +248,7 @@ def build(arguments: Tree) -> Any:
     try:
         return SegBuilder(None).build_component(arguments)
     except RuntimeError as error:
-        raise _cause(error) from None
-
-
-def _cause(error: BaseException) -> BaseException:
-    while isinstance(error, RuntimeError) and error.__context__ is not None:
-        error = error.__context__
-    return error
-
-
-@contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
-    """Let an error of Paddle's or PaddleSeg's about settings be one of their keys, on one line."""
-    try:
-        yield
-    except Exception as error:
-        cause = _cause(error)
-        if type(cause) in (MemoryError, RuntimeError):  # nothing about settings
-            raise
-        words = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-        raise ConfigError(f"{what} cannot be used like this: {words}") from error
+        raise cause_of(error) from None
 
 
 def _with_ignore_index(item: Any, ignore_index: int) -> Any:
@@ -252,15 +278,24 @@ def _load_plugins(names: Any, source: Any) -> None:
         raise ConfigError(f"{source}: plugins: {error}") from error
 
 
-def _check_groups(groups: List[Mapping[str, Any]], model: Any) -> None:
-    """Each group has parameters that learn and that no earlier group has."""
+def _groups(groups: List[Mapping[str, Any]], model: Any, strict: bool) -> List[Mapping[str, Any]]:
+    """The groups that have parameters which learn and which no earlier group has; of an empty one
+    it is an error if ``strict``, else it is said: PaddleSeg's files have some.
+    """
     left = [name for name, item in model.named_parameters() if not item.stop_gradient]
+    found = []
     for number, group in enumerate(groups):
         own = [name for name in left if group["name"] in name]
         left = [name for name in left if name not in own]
-        if not own:
-            raise ConfigError(
-                f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
-                f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
-            )
-        logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+        if own:
+            logger.info(f"{len(own)} parameters with {group['name']!r} in their names: {group}")
+            found.append(group)
+            continue
+        text = (
+            f"optimizer.custom_cfg.{number}.name: expected a part of parameters' names that "
+            f"learn and are in no earlier group, such as {left[:1]}, got {group['name']!r}"
+        )
+        if strict:
+            raise ConfigError(text)
+        logger.warning(f"{text}; this group is left out")
+    return found

@@ -11,14 +11,14 @@ from typing import Any, Dict, List, Mapping
 import paddle
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net.architecture import StageTable
+from paddleseg_u2net.config.losses import checks as losses
+from paddleseg_u2net.config.networks import check_model
 from paddleseg_u2net.config.reading import Tree
-from paddleseg_u2net.config.schema import check_component, nearest, note
+from paddleseg_u2net.config.schema import check_component, note
 from paddleseg_u2net.config.settings import is_number
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.pair_dataset import check_arguments as check_values
 from paddleseg_u2net.metrics import DEFAULT, SCORES, chosen
-from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.registry import custom
 
 _CLIPS = ("ClipGradByGlobalNorm", "ClipGradByNorm", "ClipGradByValue")
@@ -48,17 +48,17 @@ def optimizer_settings(block: Tree) -> Tree:
 
 def check_components(tree: Tree, faults: List[str], training: bool) -> None:
     """Check all that is made of components, as far as it needs no other section."""
-    _check_model(tree["model"], faults)
+    check_model(tree["model"], faults)
     if "loss" in tree:
-        _check_loss(tree["loss"], faults, training)
+        losses.check_loss(tree["loss"], faults, training)
     if "optimizer" in tree:
         _check_optimizer(optimizer_settings(tree["optimizer"]), faults)
     if "lr_scheduler" in tree:
         _check_schedule(tree["lr_scheduler"], faults)
     known = dataset_classes()
     says = (
-        "expected PairDataset, which reads images with masks from folders or lists, or a plugin's "
-        "class derived from it, got {!r}"
+        "expected PairDataset, which reads images with masks from folders or lists, a plugin's "
+        "class derived from it, or one of PaddleSeg's classes, got {!r}"
     )
     for key in ("train_dataset", "val_dataset"):
         if key in tree:
@@ -69,36 +69,6 @@ def check_components(tree: Tree, faults: List[str], training: bool) -> None:
             "val_dataset.transforms: validation sees images as prediction does; set "
             "preprocess.size, mean and std instead and delete this key"
         )
-
-
-def _check_model(model: Tree, faults: List[str]) -> None:
-    known = _derived(manager.MODELS.components_dict, U2Net)
-    known.update(custom(manager.MODELS))
-    check_component("model", model, known, faults, "there is no {!r} here")
-    if model.get("stages"):
-        note("model.", lambda: StageTable.parse(model["stages"]), faults)
-
-
-def _check_loss(loss: Tree, faults: List[str], training: bool) -> None:
-    types, first = loss["types"], loss["types"][0]
-    kind = first.get("type") if isinstance(first, Mapping) else None
-    known = ["DeepSupervisionLoss", *custom(manager.LOSSES)]
-    if kind not in known or any(item != first for item in types):
-        faults.append(
-            "loss.types: expected one entry {type: DeepSupervisionLoss} for all heads (its keys "
-            "iou and ssim add terms, coef weights the heads), or a plugin's loss, got "
-            f"{types!r}; {nearest(kind, known)}"
-        )
-        return
-    check_component("loss.types.0", first, manager.LOSSES.components_dict, faults)
-    ignored = first.get("ignore_index", 255)
-    if training and (type(ignored) is not int or not 0 <= ignored <= 255):
-        faults.append(
-            "loss.types.0.ignore_index: expected a whole number from 0 to 255, which masks can "
-            f"hold, got {ignored!r}"
-        )
-    if "weights" in first and len(loss.get("coef", [1])) > 1:
-        faults.append("loss.coef: heads are weighted by types.0.weights already; keep one")
 
 
 def _check_optimizer(settings: Tree, faults: List[str]) -> None:
@@ -146,8 +116,12 @@ def _check_transforms(transforms: Any, faults: List[str]) -> None:
 
 def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) -> None:
     """Check a ``Config`` of ``tree``, whose sections are right by themselves."""
+    if "loss" in tree:
+        losses.check_weights(tree["loss"]["types"], config.num_classes, faults)
     if "loss" in tree and config.is_u2net:
-        _check_heads(tree["loss"], len(config.stages.encoder) + 1, faults)
+        losses.check_heads(tree["loss"], len(config.stages.encoder) + 1, faults)
+        soft = tree.get("train_dataset", {}).get("mask_values") == "soft"
+        losses.check_classes(tree["loss"]["types"], config.num_classes, soft, faults)
     best = config.trainer.best_metric
     for key, names in (("trainer.best_metric", [best]), ("metrics", tree.get("metrics"))):
         note(f"{key}: ", partial(chosen, names or DEFAULT, config.num_classes), faults)
@@ -171,20 +145,6 @@ def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) 
     for number, item in enumerate(transforms or []):
         _check_transform(f"train_dataset.transforms.{number}", item, config, faults)
         note("", partial(config.transform, number, item), faults)
-
-
-def _check_heads(loss: Tree, heads: int, faults: List[str]) -> None:
-    coef = loss.get("coef", [1])
-    for key, weights in (
-        ("coef", None if coef == [1] else coef),  # PaddleSeg's way to say: all alike
-        ("types.0.weights", loss["types"][0].get("weights")),
-    ):
-        numbers = isinstance(weights, (list, tuple)) and all(map(is_number, weights))
-        if weights is not None and not (numbers and len(weights) == heads):
-            faults.append(
-                f"loss.{key}: expected {heads} numbers, one for each head of the model, the fused "
-                f"map first, got {weights!r}"
-            )
 
 
 def _check_dataset(part: str, config: Any, tree: Tree, faults: List[str]) -> None:

@@ -6,9 +6,10 @@ It is read without Paddle, so that a light install uses what a full one trained 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterable, List, Optional, Union
+from typing import Iterable, List, Optional, Tuple, Union
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, Architecture, StageTable
+from paddleseg_u2net.config.paddleseg import settings_tree
 from paddleseg_u2net.config.reading import ConfigError, Tree, as_tree, dump
 from paddleseg_u2net.config.schema import check_keys, nearest, note, refuse
 from paddleseg_u2net.config.settings import (
@@ -50,7 +51,9 @@ class PredictionConfig:
     def preprocess(self) -> Preprocess:
         """What the network sees of an image."""
         said = read(PreprocessSettings, self._tree.get("preprocess"))
-        return Preprocess(said.size, said.mean, said.std, self.in_channels, said.type)
+        return Preprocess(
+            said.size, said.mean, said.std, self.in_channels, said.type, said.fit, said.restore
+        )
 
     def augment(self) -> Optional[Augment]:
         """Test-time augmentation, if ``test_config.aug_eval`` is set."""
@@ -72,8 +75,7 @@ class PredictionConfig:
 
     def to_predict(self) -> str:
         """The part that prediction needs, as YAML: the model and the preprocessing."""
-        left_out = ("pretrained", "new_heads")
-        model = {key: value for key, value in self._tree["model"].items() if key not in left_out}
+        model = without_pretrained(self._tree["model"])
         return dump({"model": model, "preprocess": self._tree.get("preprocess", {})})
 
     def _check_inference(self, faults: List[str]) -> None:
@@ -90,6 +92,12 @@ class PredictionConfig:
             )
 
 
+def without_pretrained(model: Tree) -> Tree:
+    """A ``model`` block without the weights that it was trained from, inner ones neither."""
+    kept = {key: value for key, value in model.items() if key not in ("pretrained", "new_heads")}
+    return {k: without_pretrained(v) if isinstance(v, dict) else v for k, v in kept.items()}
+
+
 def read_prediction_config(
     source: Union[str, Path, Tree], opts: Iterable[str] = ()
 ) -> Optional[PredictionConfig]:
@@ -99,15 +107,15 @@ def read_prediction_config(
         source: a YAML file, or a dictionary of its form. opts: ``key=value`` items that override.
 
     Returns:
-        None where ``model.type`` is of a class that only PaddleSeg's managers can find.
+        None where ``model`` is of classes that only PaddleSeg's managers can find.
 
     Raises:
         ConfigError: something in the sections that predicting needs is wrong.
     """
-    tree = as_tree(source, opts or ())
-    kind = tree["model"].get("type") if isinstance(tree.get("model"), dict) else None
-    if isinstance(kind, str) and kind not in _NETWORKS:
+    kind, is_ours = _network(as_tree(source, opts or ()))
+    if kind and not is_ours:
         return None
+    tree = settings_tree(source, opts or ())
     faults: List[str] = []
     where = "configuration" if isinstance(source, dict) else source
     check_keys(tree, faults, training=False)
@@ -123,3 +131,11 @@ def read_prediction_config(
     config._check_inference(faults)
     refuse(faults, where)
     return config
+
+
+def _network(tree: Tree) -> Tuple[str, bool]:
+    """``model.type``, empty where that is no text, and whether it is one of this project's."""
+    model = tree.get("model")
+    kind = model.get("type") if isinstance(model, dict) else None
+    is_ours = kind in _NETWORKS and "backbone" not in (model or {})
+    return (kind, is_ours) if isinstance(kind, str) else ("", False)

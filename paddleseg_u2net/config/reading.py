@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from ast import literal_eval
@@ -15,6 +16,8 @@ from paddleseg_u2net.plugins import absolute
 
 Tree = Dict[str, Any]
 _DEEPEST = 64  # files below one another
+# How long to train, said in one of two ways: whoever says one overrides the other, too.
+LENGTHS = ("iters", "epochs")
 _WEIGHTS = (".pdparams", ".pth", ".pt", ".onnx", ".safetensors")
 
 
@@ -45,6 +48,12 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _LastLoader(_Loader):
+    """The same, which takes the last of two keys."""
+
+    compose_mapping_node = yaml.SafeLoader.compose_mapping_node
+
+
 class _Dumper(yaml.SafeDumper):
     """The reverse: text that ``_Loader`` would take for a number is quoted."""
 
@@ -68,15 +77,35 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def read_yaml(path: Union[str, Path]) -> Tree:
+def flat(tree: Tree, prefix: str = "") -> Dict[str, Union[bool, int, float, str]]:
+    """Every value by its whole key (``model.type``); lists of plain values as text, no nulls."""
+    found: Dict[str, Union[bool, int, float, str]] = {}
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value)}
+        if isinstance(value, dict):
+            found.update(flat(value, f"{key}."))
+        elif isinstance(value, (bool, int, float, str)):
+            found[key] = value
+        elif value is not None and len(value):
+            found[key] = str(list(value))
+    return found
+
+
+def read_yaml(path: Union[str, Path], as_paddleseg: bool = False) -> Tree:
     """The dictionary in ``path``, over those of its ``_base_`` files; a later one overrides an
     earlier one. Dictionaries are merged, except where the upper one says ``_inherited_: False`` or
     names another ``type``: arguments of one mean nothing to another. Lists are replaced.
+
+    In PaddleSeg an earlier file overrides a later one, and another ``type`` keeps the arguments.
     """
-    return _read(Path(path), (), {})
+    return _read(Path(path), (), {}, as_paddleseg)
 
 
-def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
+def _read(
+    path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree], as_paddleseg: bool = False
+) -> Tree:
     if path.resolve() in known:  # the base of several files
         return known[path.resolve()]
     asked_by = f" (the _base_ of {above[-1]})" if above else ""
@@ -87,10 +116,7 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
             f"{path}{asked_by}: _base_ files form a circle or a chain of more than {_DEEPEST}; "
             "take one of them out"
         )
-    try:
-        tree = read_yaml_file(path, _Loader)
-    except YamlError as error:
-        raise ConfigError(f"{path}: this is not YAML: {error}") from error
+    tree = _load(path, as_paddleseg)
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, got {type(tree).__name__}")
     # A relative path in the configuration of weights, which may be a stranger's, stays as it is,
@@ -101,10 +127,30 @@ def _read(path: Path, above: Tuple[Path, ...], known: Dict[Path, Tree]) -> Tree:
     if not isinstance(bases, (str, list)) or not all(isinstance(base, str) for base in bases):
         raise ConfigError(f"{path}: _base_: expected a file or a list of files, got {bases!r}")
     merged: Tree = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        merged = merge(_read(path.parent / base, (*above, path), known), merged)
-    known[path.resolve()] = merge(tree, merged)
+    files = [bases] if isinstance(bases, str) else bases
+    drops = not as_paddleseg
+    for base in reversed(files) if as_paddleseg else files:
+        upper = _read(path.parent / base, (*above, path), known, as_paddleseg)
+        merged = merge(upper, _without_other_length(merged, upper), drops)
+    known[path.resolve()] = merge(tree, _without_other_length(merged, tree), drops)
     return known[path.resolve()]
+
+
+def _load(path: Path, as_paddleseg: bool) -> Any:
+    """What is in a file; as PaddleSeg reads it, of a key that stands twice the last one counts."""
+    try:
+        return read_yaml_file(path, _Loader)
+    except YamlError as error:
+        if as_paddleseg:
+            with contextlib.suppress(YamlError):
+                return read_yaml_file(path, _LastLoader)
+        raise ConfigError(f"{path}: this is not YAML: {error}") from error
+
+
+def _without_other_length(lower: Tree, given: Iterable[str]) -> Tree:
+    """``lower`` without ``iters`` where ``epochs`` is given over it, and the reverse."""
+    given = set(given) & set(LENGTHS)
+    return {key: value for key, value in lower.items() if not given or key not in LENGTHS}
 
 
 def _is_beside_weights(path: Path) -> bool:
@@ -124,18 +170,20 @@ def _with_absolute_plugins(tree: Tree, folder: Path) -> Tree:
     return {**tree, "plugins": [absolute(name, folder) for name in names]}
 
 
-def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
-    """``upper`` over ``lower``, as ``read_yaml`` says; neither is changed."""
+def merge(upper: Tree, lower: Tree, drops: bool = True) -> Tree:
+    """``upper`` over ``lower``, as ``read_yaml`` says; neither is changed. With ``drops`` another
+    ``type`` drops what was inherited.
+    """
     upper = copy.deepcopy(upper)
     inherits = upper.pop("_inherited_", True)
     other_type = "type" in upper and "type" in lower and upper["type"] != lower["type"]
-    merged = copy.deepcopy(lower) if inherits and not (other_type and other_type_drops) else {}
+    merged = copy.deepcopy(lower) if inherits and not (other_type and drops) else {}
     for key, value in upper.items():
         if isinstance(value, dict):
             below = merged.get(key)
             # The keys of `preprocess` mean the same in all its types.
-            drops = key != "preprocess"
-            merged[key] = merge(value, below if isinstance(below, dict) else {}, drops)
+            below = below if isinstance(below, dict) else {}
+            merged[key] = merge(value, below, drops and key != "preprocess")
         else:
             merged[key] = value
     return merged
@@ -143,8 +191,9 @@ def merge(upper: Tree, lower: Tree, other_type_drops: bool = True) -> Tree:
 
 def apply_opts(tree: Tree, opts: Iterable[str]) -> Tree:
     """``tree`` with ``key.sub.0.key=value`` items set."""
-    tree = copy.deepcopy(tree)
-    for item in opts:
+    items = list(opts)
+    tree = copy.deepcopy(_without_other_length(tree, (item.partition("=")[0] for item in items)))
+    for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key:
             raise ConfigError(

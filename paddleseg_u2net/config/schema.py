@@ -4,10 +4,9 @@ missing. And how a component is checked that a section names.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Callable, Iterable, List, Mapping
 
-from paddleseg_u2net.config.reading import ConfigError, Tree
+from paddleseg_u2net.config.reading import LENGTHS, ConfigError, Tree
 from paddleseg_u2net.config.settings import (
     OPEN,
     SECTIONS,
@@ -17,9 +16,10 @@ from paddleseg_u2net.config.settings import (
     rules_of,
     top_rules,
 )
+from paddleseg_u2net.config.signatures import parameters_of, takes_anything
 from paddleseg_u2net.text import did_you_mean
 
-REQUIRED = ("batch_size", "iters", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
+REQUIRED = ("batch_size", "model", "train_dataset", "optimizer", "lr_scheduler", "loss")
 # As much of a value that is wrong as is worth reading.
 _LINE = 1000
 
@@ -61,6 +61,11 @@ def check_keys(tree: Tree, faults: List[str], training: bool = True) -> None:
         if key not in tree:
             needs = "training needs it" if training else "every configuration needs it"
             faults.append(f"{key}: this key is missing; {needs}")
+    lengths = [key for key in LENGTHS if tree.get(key) is not None]
+    if len(lengths) == 2:
+        faults.append("iters, epochs: both say how long to train; keep one of the two")
+    elif training and not lengths:
+        faults.append("iters: this key is missing; training needs it, or epochs instead")
     for key, section in SECTIONS.items():
         if isinstance(tree.get(key), dict):  # else that is said above
             _check_section(f"{key}.", tree[key], rules_of(section), faults, key in OPEN)
@@ -114,8 +119,8 @@ def check_component(
     if not isinstance(name, str) or name not in known:
         faults.append(f"{where}.{key}: {says.format(name)}; {nearest(name, known)}")
         return
-    parameters = dict(inspect.signature(known[name]).parameters)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+    parameters = parameters_of(known[name])
+    if takes_anything(parameters):
         return
     for key, value in arguments.items():
         if key not in parameters:
@@ -123,5 +128,7 @@ def check_component(
         elif is_number(parameters[key].default) and isinstance(value, str):
             faults.append(f"{where}.{key}: expected a number, got the text {value!r}")
     for key, parameter in parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
         if parameter.default is parameter.empty and key not in arguments:
             faults.append(f"{where}.{key}: this key is missing; {name} needs it")

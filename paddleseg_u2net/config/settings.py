@@ -76,7 +76,9 @@ class RunSettings:
     """The keys outside of all sections."""
 
     batch_size: int = _key(1, _integer(1))
-    iters: int = _key(1, _integer(1))
+    # One of the two; null is as if it were not there, so that --opts can take one away.
+    iters: Optional[int] = _key(None, _optional(_integer(1)))
+    epochs: Optional[int] = _key(None, _optional(_integer(1)))
     metrics: Sequence[str] = _key((), _list_of("a list of names", _is_text, shortest=1))
     plugins: Sequence[str] = _key((), _list_of("a list of modules and Python files", _is_text))
 
@@ -109,6 +111,10 @@ class PreprocessSettings:
     size: Optional[Sequence[int]] = _key(None, _optional(_SIZE))
     mean: Optional[Sequence[float]] = _key(None, _NUMBERS)
     std: Optional[Sequence[float]] = _key(None, _POSITIVE)
+    fit: Optional[Sequence[Mapping[str, Any]]] = _key(
+        None, _optional(_list_of("a list of steps such as {short: 512}", _is_dictionary))
+    )
+    restore: str = _key("probability", _TEXT)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,7 @@ class TrainerSettings:
     )
     vdl_images: int = _key(4, _integer(0))
     freeze: Sequence[str] = _key((), _list_of("a list of layers' names", _is_text))
+    sync_batchnorm: bool = _key(True, _FLAG)
 
 
 @dataclass(frozen=True)
@@ -152,13 +159,20 @@ class LossSettings:
     types: Sequence[Mapping[str, Any]] = _key(
         ({},), _list_of("a list of dictionaries", lambda value: True, shortest=1)
     )
-    coef: Sequence[float] = _key((1,), _NUMBERS)
+    coef: Union[float, Sequence[float]] = _key(
+        1,
+        (
+            "a number or a list of them",
+            lambda value: is_number(value) or _NUMBERS[1](value),
+        ),
+    )
 
     @property
-    def ignore_index(self) -> int:
-        """The label that is ignored."""
-        first = self.types[0]
-        return first.get("ignore_index", 255) if isinstance(first, Mapping) else 255
+    def weights(self) -> Union[float, Sequence[float]]:
+        """Of the heads; one number for all of them."""
+        if isinstance(self.coef, (list, tuple)) and len(self.coef) == 1:
+            return self.coef[0]
+        return self.coef
 
 
 @dataclass(frozen=True)
@@ -190,10 +204,10 @@ class DatasetSettings:
     type: str = "PairDataset"
     name: Optional[str] = None
     dataset_root: Optional[str] = None
-    train_path: Optional[str] = None
-    val_path: Optional[str] = None
+    train_path: Union[str, Sequence[str], None] = None
+    val_path: Union[str, Sequence[str], None] = None
     images: Optional[str] = None
-    masks: Optional[str] = None
+    masks: Union[str, Sequence[str], None] = None
     val_share: float = 0.0
     separator: Optional[str] = None
     num_classes: int = 1
@@ -206,8 +220,8 @@ class DatasetSettings:
     transforms: Optional[Sequence[Mapping[str, Any]]] = None
 
     @property
-    def list_path(self) -> Optional[str]:
-        """The list file of this part."""
+    def list_path(self) -> Union[str, Sequence[str], None]:
+        """The list file of this part, or several."""
         return self.train_path if self.mode == "train" else self.val_path
 
 

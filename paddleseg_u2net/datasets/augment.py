@@ -18,7 +18,7 @@ _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 # Of PaddleSeg's own transforms, those whose masks are wrong or of no use here.
 _REFUSED = {
     "ScalePadding": "it resizes masks with cubic interpolation, which makes other classes of their "
-    "numbers; take PaddingByAspectRatio and then Resize",
+    "numbers; take CentrePaddingResize",
     "GenerateInstanceTargets": "it makes the labels of MaskFormer, which nothing here reads; "
     "delete it",
 }
@@ -66,12 +66,13 @@ def name_of(transform: Any) -> str:
 
 def check_transform(transform: Transform) -> None:
     """Refuse a transform that would spoil pairs silently."""
-    if type(transform).__module__.startswith("paddleseg.") and name_of(transform) in _REFUSED:
+    stock = type(transform).__module__.startswith("paddleseg.")
+    if stock and name_of(transform) in _REFUSED:
         raise TransformError(f"{name_of(transform)}: {_REFUSED[name_of(transform)]}")
-    if getattr(transform, "category_max_ratio", 1) < 1:
+    if stock and getattr(transform, "category_max_ratio", 1) < 1:
         raise TransformError(
             f"{name_of(transform)}: with category_max_ratio below 1 PaddleSeg 2.8.0 puts the crop "
-            "of the mask in the image's place, or crops the mask alone; delete category_max_ratio"
+            "of the mask in the image's place, or crops the mask alone; take CategoryPaddingCrop"
         )
     copied: Dict[int, Any] = {}
     try:

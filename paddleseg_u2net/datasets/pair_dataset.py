@@ -33,6 +33,7 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
+from paddleseg_u2net.datasets.patterns import from_patterns
 from paddleseg_u2net.datasets.table import PairPaths, find_row, resolve_paths
 from paddleseg_u2net.io.images import memory_named, read_mask
 from paddleseg_u2net.io.images import read_still as read_image
@@ -64,7 +65,8 @@ class PairDataset:
             gives root, lists or folders.
         dataset_root: folder that all other paths are relative to; ``data/<name>`` if not given.
         train_path, val_path, test_path: list files, see ``pairing.from_list``.
-        images, masks: two folders instead of lists, see ``pairing.from_folders``.
+        images, masks: two folders instead of lists, see ``pairing.from_folders``; or patterns with
+            ``*``, see ``datasets.patterns``: masks may be several then, and lists are of names.
         val_share: share of the pairs for validation, where no list says so.
         separator: between image and mask in a list line.
         num_classes: 1 (foreground or not) or more.
@@ -94,11 +96,11 @@ class PairDataset:
         mode: str = "train",
         name: Optional[str] = None,
         dataset_root: Optional[str] = None,
-        train_path: Optional[str] = None,
-        val_path: Optional[str] = None,
-        test_path: Optional[str] = None,
+        train_path: Union[str, Sequence[str], None] = None,
+        val_path: Union[str, Sequence[str], None] = None,
+        test_path: Union[str, Sequence[str], None] = None,
         images: Optional[str] = None,
-        masks: Optional[str] = None,
+        masks: Union[str, Sequence[str], None] = None,
         val_share: float = 0.0,
         separator: Optional[str] = None,
         num_classes: int = 1,
@@ -140,6 +142,8 @@ class PairDataset:
         self._cache = self._open_cache(settings) if settings else None
 
     def _find(self, paths: PairPaths, separator: Optional[str]) -> List[Pair]:
+        if paths.patterns is not None:
+            return from_patterns(paths.root, paths.patterns)
         if paths.list_file is not None:
             return from_list(paths.list_file, paths.root, separator)
         return from_folders(paths.images, paths.masks)
@@ -161,6 +165,12 @@ class PairDataset:
         """The image as uint8 (H, W, img_channels)."""
         return read_image(self.pairs[index].image, self.img_channels)
 
+    def label(self, index: int) -> np.ndarray:
+        """The label of a mask as its file has it, of any size, see ``mask_encoding.decode``."""
+        mask = self.pairs[index].mask
+        known = self.mask_encoding, self.num_classes, self.ignore_index
+        return decode(read_mask(mask), *known, mask)
+
     def read(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
         """Image uint8 (H, W, img_channels) and label (H, W), see ``mask_encoding.decode``."""
         if self._cache is not None and not self._fixed:
@@ -169,10 +179,7 @@ class PairDataset:
         return self._decoded(index)
 
     def _decoded(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
-        pair = self.pairs[index]
-        image = self.image(index)
-        raw = read_mask(pair.mask)
-        label = decode(raw, self.mask_encoding, self.num_classes, self.ignore_index, pair.mask)
+        pair, image, label = self.pairs[index], self.image(index), self.label(index)
         if label.shape != image.shape[:2]:
             label = self._fit(label, image.shape[:2], pair)
         return image, label

@@ -76,7 +76,7 @@ def from_list(
             found.append(Problem("repeated", (pair.image,), message))
         else:
             pairs[pair.image] = pair
-    _report(found, problems)
+    report(found, problems)
     return list(pairs.values())
 
 
@@ -106,7 +106,8 @@ def _parse_line(line: str, root: Path, separator: Optional[str]) -> Optional[Pai
     return Pair(root / image, root / mask, image)
 
 
-def _report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None:
+def report(found: Sequence[Problem], problems: Optional[List[Problem]]) -> None:
+    """Add what is wrong to ``problems``; where there are none to add to, the first is raised."""
     if problems is not None:
         problems += found
     elif found:
@@ -167,7 +168,7 @@ def by_name(
         advice = repair.format(*(path.suffix for path in same))
         message = f"{folder}: {names} have the same name but for the suffix; {advice}"
         found.append(Problem("same_name", same, message))
-    _report(found, problems)
+    report(found, problems)
     return {name: group[0] for name, group in groups.items() if len(group) == 1}
 
 
@@ -195,7 +196,7 @@ def from_folders(images: Path, masks: Path, problems: Optional[List[Problem]] = 
         elif mask is not None:
             message = f"{mask}: expected its image {images / name}.*, found none; {repair}"
             found.append(Problem("no_image", (mask,), message))
-    _report(found, problems)
+    report(found, problems)
     return pairs
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import UserDict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import yaml
 
 from paddleseg_u2net.datasets.pairing import PairingError
+from paddleseg_u2net.datasets.patterns import Patterns, make_patterns
 from paddleseg_u2net.io.yaml_text import YamlError, read_yaml_file
 
 LAYOUTS = ("folders", "lists", "supervisely")
@@ -117,24 +118,36 @@ def classes_of(name: Any) -> Tuple[str, ...]:
 
 
 class PairPaths(NamedTuple):
-    """A list file whose paths are below ``root``, or two folders."""
+    """A list file whose paths are below ``root``, or two folders, or patterns below ``root``."""
 
     root: Path
     list_file: Optional[Path] = None
     images: Path = Path()
     masks: Path = Path()
+    patterns: Optional[Patterns] = None
 
 
 def resolve_paths(
     mode: str,
     name: Optional[str] = None,
     dataset_root: Optional[str] = None,
-    list_path: Optional[str] = None,
+    list_path: Union[str, Sequence[str], None] = None,
     images: Optional[str] = None,
-    masks: Optional[str] = None,
+    masks: Union[str, Sequence[str], None] = None,
 ) -> PairPaths:
     """Tell where a part's pairs are by what a configuration says of them."""
     root = _root(mode, name, dataset_root)
+    if images is not None and "*" in images:
+        lists = [list_path] if isinstance(list_path, str) else list_path or []
+        found = [_list_file(root, path) for path in lists]
+        patterns = make_patterns(images, masks, found, f"{mode}_dataset")
+        return PairPaths(root, patterns=patterns)
+    for key, value in ((f"{mode}_path", list_path), ("masks", masks)):
+        if value is not None and not isinstance(value, str):
+            raise PairingError(
+                f"{mode}_dataset.{key}: expected one path, or a pattern with * in images, got "
+                f"{value!r}"
+            )
     if list_path is None and images is None and masks is None and name is not None:
         splits = find_row(name).splits
         if mode not in splits:
@@ -146,15 +159,20 @@ def resolve_paths(
         else:
             images, masks = split.images, split.masks
     if list_path:
-        # As in PaddleSeg a list may also be given relative to the working folder.
-        candidates = [root / list_path, Path(list_path)]
-        return PairPaths(root, next((path for path in candidates if path.is_file()), candidates[0]))
+        return PairPaths(root, _list_file(root, str(list_path)))
     if images and masks:
+        masks = str(masks)
         return PairPaths(root, None, root / images, root / masks)
     raise PairingError(
         f"{mode}_dataset: expected name, or {mode}_path (a list file), or both images and masks "
         "(folders); got none of these"
     )
+
+
+def _list_file(root: Path, path: str) -> Path:
+    # As in PaddleSeg a list may also be given relative to the working folder.
+    candidates = [root / path, Path(path)]
+    return next((file for file in candidates if file.is_file()), candidates[0])
 
 
 def _root(mode: str, name: Optional[str], dataset_root: Optional[str]) -> Path:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import paddle
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
-from paddleseg_u2net.export.formats import FORMATS, Job
+from paddleseg_u2net.export.formats import FORMATS, AnyJob, Job
+from paddleseg_u2net.export.layers import LayerJob
 from paddleseg_u2net.export.quantization.calibration import Calibration
 from paddleseg_u2net.export.quantization.search import Found, search
 from paddleseg_u2net.export.verify import TOLERANCES, compare
@@ -90,16 +91,36 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
     """
     weights, config = trained.source, trained.config
     assert isinstance(config, Config)
+    _refuse_network(options, trained)
     _refuse_folder(options.save_dir, weights)
-    shape = _asked_shape(options, config)
+    first, *others = _shapes(options, config)
+    choose(AUTO, "cpu", options.format, options.precision)
+    recover_dir(options.save_dir)
+    for shape in others:
+        try:
+            return _written(trained, options, first)
+        except ExportError as error:
+            sizes = " ".join("-1" if number is None else str(number) for number in shape)
+            logger.warning(f"{error}. Trying --input_shape {sizes}")
+            first = shape
+    try:
+        return _written(trained, options, first)
+    except ExportError as error:
+        if config.is_u2net or others or options.shape is not None:
+            raise
+        raise ExportError(f"{error}; one size may go, such as --input_shape 1 3 512 512") from error
+
+
+def _written(trained: LoadedModel, options: ExportOptions, shape: Shape) -> Description:
+    """Write the folder for inputs of ``shape``."""
+    weights, config = trained.source, trained.config
+    assert isinstance(config, Config)
     preprocess = asked_preprocess(config, shape)
     versions = {"paddleseg_u2net": __version__, "paddle": paddle.__version__}
     versions.update(FORMATS[options.format].versions())
-    choose(AUTO, "cpu", options.format, options.precision)
     calibration = None
     if options.calibration is not None:
         calibration = Calibration.read(options.calibration, options.calibration_masks, preprocess)
-    recover_dir(options.save_dir)
     with atomic_dir(options.save_dir) as folder:
         made = Description(
             options.format,
@@ -112,22 +133,31 @@ def export(trained: LoadedModel, options: ExportOptions) -> Description:
             files={},
             source={"file": weights.name, "sha256": checksum(weights)},
             versions=versions,
+            network="" if config.is_u2net else type(trained.layer).__name__,
         )
-        state = {name: value.numpy() for name, value in trained.layer.state_dict().items()}
-        job = Job(state, config.architecture(), made)
-        found = None
+        job, found = _job(trained, made), None
         if calibration is not None:
             tolerance, precision = options.max_mae_increase, options.precision
             found = search(job.onnx(), calibration, tolerance, precision)
             made = replace(made, guard={"tolerance": tolerance, **found.described})
-            job = Job(state, config.architecture(), made, found)
+            job = _job(trained, made, found)
         FORMATS[options.format].write(folder, job)
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
-        made = replace(made, files=files)
+        made = replace(made, files=files, versions={**versions, **job.used})
         write_description(folder, made)
         made = _checked(folder, trained.pipeline.network, made, found, options)
         write_description(folder, made)
     return made
+
+
+def _job(trained: LoadedModel, made: Description, found: Optional[Found] = None) -> AnyJob:
+    """What the format's writer is given."""
+    config = trained.config
+    assert isinstance(config, Config)
+    if not config.is_u2net:
+        return LayerJob(trained.layer, made)
+    state = {name: value.numpy() for name, value in trained.layer.state_dict().items()}
+    return Job(state, config.architecture(), made, found)
 
 
 def _checked(
@@ -190,6 +220,37 @@ def _refuse_folder(folder: Path, weights: Path) -> None:
         )
 
 
+def _refuse_network(options: ExportOptions, trained: LoadedModel) -> None:
+    """Refuse a network that is no U²-Net, where the format or the precision is for those only."""
+    assert isinstance(trained.config, Config)
+    if trained.config.is_u2net:
+        return
+    name = type(trained.layer).__name__
+    able = [key for key, format in FORMATS.items() if format.any_network]
+    if options.format not in able:
+        raise ExportError(
+            f"--format {options.format}: it is for U²-Nets, this model is a {name}; expected one "
+            f"of {', '.join(able)}"
+        )
+    if options.precision in SEARCHED:
+        raise ExportError(
+            f"--precision {options.precision}: what may be lowered is sought in U²-Nets only, "
+            f"and this model is a {name}; take --precision fp32 or fp16"
+        )
+
+
+def _shapes(options: ExportOptions, config: Config) -> List[Shape]:
+    """The input's shape; of a network that is no U²-Net, and where none was asked for, also those
+    to be tried where its files do not take any size: the preprocessing's, and one image at a time.
+    """
+    asked, own = _asked_shape(options, config), config.preprocess()
+    size = own.size or own.fit.last
+    if config.is_u2net or options.shape is not None or size is None:
+        return [asked]
+    fixed = (asked[1], size[1], size[0])
+    return [asked, (None, *fixed), (1, *fixed)]
+
+
 def _asked_shape(options: ExportOptions, config: Config) -> Shape:
     """The input's shape; an output that the format or the model does not have is refused, too."""
     reason = FORMATS[options.format].no_argmax
@@ -220,8 +281,22 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
     size = (shape[3] or usual[0], shape[2] or usual[1])
     if size == usual:
         return own
+    if own.fit:
+        return _fitted(own, size)
     logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
-    return Preprocess([int(side or 0) for side in size], own.mean, own.std, shape[1], own.type)
+    sides = [int(side or 0) for side in size]
+    return Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
+
+
+def _fitted(own: Preprocess, size: Tuple[Optional[int], Optional[int]]) -> Preprocess:
+    """A preprocessing in steps, which has to end at the size of ``--input_shape``."""
+    ends = own.fit.last or (0, 0)
+    if any(asked not in (None, side) for asked, side in zip(size, ends)):
+        raise ExportError(
+            f"--input_shape: preprocess.fit ({own.fit}) does not end at {size[0]}x{size[1]}; leave "
+            "it out, or override the steps, e.g. --opts preprocess.fit=null"
+        )
+    return own
 
 
 def class_names(config: Config) -> Tuple[str, ...]:

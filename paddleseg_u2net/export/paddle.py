@@ -31,16 +31,16 @@ def write_paddle(
     ):
         x = paddle.static.data("input", [-1 if n is None else n for n in shape], "float32")
         values = program.run(_Graph(weights, x))
-        y = _outputs(values[program.outputs[0]], output)
+        y = activated(values[program.outputs[0]], output)
         executor = paddle.static.Executor(paddle.CPUPlace())
         paddle.static.save_inference_model(
             str(folder / "model"), [x], [y], executor, program=paddle.static.default_main_program()
         )
     if (path := folder / "model.pdmodel").exists():
-        _forget_code(path)
+        without_code(path)
 
 
-def _forget_code(path: Path) -> None:
+def without_code(path: Path) -> None:
     """Take out of a program of Paddle 2 where, on this machine, the code is that wrote it."""
     from paddle.base.proto import framework_pb2
 
@@ -108,7 +108,8 @@ def _size(like: Any) -> Any:
     return size if min(size) > 0 else paddle.shape(like)[2:]
 
 
-def _outputs(logits: Any, output: str) -> Any:
+def activated(logits: Any, output: str) -> Any:
+    """Logits (N, K, h, w) as ``output``, one of `OUTPUTS`, says."""
     single = logits.shape[1] == 1
     probability = F.sigmoid(logits) if single else F.softmax(logits, 1)
     if output != "argmax":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -54,9 +55,10 @@ def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Sh
     them open. ``model`` gives logits.
     """
     sizes, found, gives = [], [], output_type_of(exported)
-    for batch in _batches(preprocess, shape):
+    for choices in _batches(preprocess, shape):
+        batch, logits = _taken(model, choices)
         sizes.append((len(batch), batch.shape[2], batch.shape[3]))
-        found.append(_differences(activate(model(batch)), exported(batch), gives))
+        found.append(_differences(activate(logits), exported(batch), gives))
     largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN
     pixels = sum(item.size for item, _ in found)
     mean = sum(float(item.sum(dtype=np.float64)) for item, _ in found) / pixels
@@ -79,19 +81,38 @@ def _differences(
     return short, int((short > 0).sum())
 
 
-def _batches(preprocess: Preprocess, shape: Shape) -> Iterator[np.ndarray]:
-    """Inputs float32 (N, C, h, w) that the exported network has to take."""
+def _taken(model: Network, choices: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+    """The first of these inputs that the model takes, and its logits."""
+    for batch in choices[:-1]:
+        with contextlib.suppress(Exception):  # whatever a network's own code raises
+            return batch, model(batch)
+    return choices[-1], model(choices[-1])
+
+
+def _batches(preprocess: Preprocess, shape: Shape) -> Iterator[List[np.ndarray]]:
+    """Inputs float32 (N, C, h, w) that the exported network has to take; of each, one for a model
+    that takes any size comes first.
+    """
     count, channels, height, width = shape
-    usual = preprocess.size or _USUAL
+    usual = preprocess.size or preprocess.fit.last or _USUAL
     base = (width or usual[0], height or usual[1])
     # Odd sizes make windows of pooling that are cut off.
     other = (width or base[0] // 2 + 1 | 1, height or base[1] * 3 // 4 | 1)
+    even = (width or _even(other[0]), height or _even(other[1]))
     drawn = 0
-    for number, size in ((count or 1, base), (count or 3, other)):
-        made = Preprocess(size, preprocess.mean, preprocess.std, channels, preprocess.type)
-        pictures = [made(_picture(drawn + index, channels)) for index in range(number)]
+    for number, wanted in ((count or 1, [base]), (count or 3, [other, even])):
+        choices = []
+        for size in dict.fromkeys(wanted):
+            made = Preprocess(size, preprocess.mean, preprocess.std, channels, preprocess.type)
+            pictures = [made(_picture(drawn + index, channels)) for index in range(number)]
+            choices.append(np.stack(pictures))
         drawn += number
-        yield np.stack(pictures)
+        yield choices
+
+
+def _even(side: int) -> int:
+    """A side near this one that every network can halve five times."""
+    return max(64, (side + 16) // 32 * 32)
 
 
 def _picture(index: int, channels: int) -> np.ndarray:

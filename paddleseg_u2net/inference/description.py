@@ -44,6 +44,7 @@ class Description:
         versions: of the programs that made it, by name.
         compared: what it gave beside the eager model: ``images``, ``largest``, ``mean``.
         guard: what a search for a lower precision measured; empty for fp32 and fp16.
+        network: the class of a network that is no U²-Net.
     """
 
     format: str
@@ -58,6 +59,7 @@ class Description:
     versions: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, Any] = field(default_factory=dict)
     guard: Mapping[str, Any] = field(default_factory=dict)
+    network: str = ""
 
     def make_preprocess(self) -> Preprocess:
         """What the network sees of an image."""
@@ -65,14 +67,17 @@ class Description:
 
 
 def described_preprocess(preprocess: Preprocess) -> Dict[str, Any]:
-    """The ``preprocess`` of a description."""
-    return {
+    """The ``preprocess`` of a description; ``fit`` and ``restore`` where they say something."""
+    described: Dict[str, Any] = {
         "type": preprocess.type,
         "size": list(preprocess.size) if preprocess.size else None,
         "mean": list(preprocess.mean),
         "std": list(preprocess.std),
         "channels": len(preprocess.mean),
     }
+    described.update({"fit": preprocess.fit.steps} if preprocess.fit else {})
+    described.update({"restore": "logits"} if preprocess.restores == "logits" else {})
+    return described
 
 
 def checksum(path: Union[str, Path]) -> str:
@@ -188,6 +193,7 @@ def load_exported(
         description.num_classes,
         description.shape,
         description.precision,
+        network=description.network,
     )
     try:
         network = BACKENDS[choice.backend].load(model, threads, choice.device)

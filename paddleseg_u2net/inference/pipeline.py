@@ -120,7 +120,7 @@ class Pipeline:
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, C) -> the network's input, float32 (C, h, w)."""
-        return self.preprocess(image, resize=self.window is None)
+        return self.preprocess(image, resize=self.window is None or bool(self.preprocess.fit))
 
     def probabilities(self, batch: np.ndarray) -> np.ndarray:
         """Inputs (N, C, h, w) -> probabilities float32 (N, K, h, w); of class numbers, 0 and 1."""
@@ -170,12 +170,17 @@ class Pipeline:
         preprocessing's type normalises maps, they are no probabilities any more.
         """
         shape = picture.shape[:2] if isinstance(picture, np.ndarray) else tuple(picture)
-        preset = self.preprocess.preset
-        if self.upsampling == "bilinear" or probability.shape[1:] == shape:
-            return preset.restore(probability, shape)
+        preprocess = self.preprocess
+        padded = preprocess.fit and not preprocess.fit.resizes
+        if self.upsampling == "bilinear" or padded or probability.shape[1:] == shape:
+            if preprocess.restores == "probability" or self.output_type == "argmax":
+                return preprocess.restore(probability, shape)
+            logits = preprocess.restore(_unclipped(probability), shape)
+            return activate(logits[None])[0]
         if not isinstance(picture, np.ndarray):
             raise TypeError(f"guided upsampling: expected an image (H, W, C), got {picture!r}")
-        if preset.normalises:
+        probability = preprocess.fit.unpadded(probability, (shape[1], shape[0]))
+        if preprocess.preset.normalises:
             probability = minmax_normalise(probability).astype(np.float32)
         return guided(probability, picture)
 
@@ -209,6 +214,13 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
         clipped = np.clip(probability, _LEAST, 1 - _LEAST)
         return (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
     return np.log(np.maximum(probability, _LEAST)).astype(np.float32)
+
+
+def _unclipped(probability: np.ndarray) -> np.ndarray:
+    """As `logits_of`, (K, h, w); of several classes as far apart as float32 can tell."""
+    if len(probability) == 1:
+        return logits_of(probability[None])[0]
+    return np.log(np.maximum(probability, np.finfo(np.float32).tiny))
 
 
 def _one_hot(classes: np.ndarray, num_classes: int) -> np.ndarray:

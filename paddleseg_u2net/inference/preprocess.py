@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Integral, Real
-from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 from PIL import Image
+
+from paddleseg_u2net.inference.fitting import Fitting
 
 Size = Tuple[int, int]  # width, height
 Shape = Tuple[int, ...]  # height, width
@@ -120,6 +122,8 @@ PRESETS: Dict[str, Preset] = {
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+RESTORES = ("probability", "logits")
+
 _LONGEST_SIDE = 2**15 - 2
 """OpenCV's resizing counts pixels of a side in 16 bits."""
 
@@ -133,6 +137,9 @@ class Preprocess:
         size: (width, height) that the network sees; None: the picture's own.
         mean, std: per channel, of values in [0, 1]; ImageNet's for RGB, 0.5 for others if None.
         channels: 1, 3 or 4.
+        fit: in place of ``size``, steps that the image goes through, see
+            ``paddleseg_u2net.inference.fitting``; under sliding windows, too.
+        restore: what is resized on the way back, one of ``RESTORES``. PaddleSeg resizes logits.
 
     Raises:
         ValueError: there is no such type, or a value of which no input can be made.
@@ -145,10 +152,14 @@ class Preprocess:
         std: Optional[Sequence[float]] = None,
         channels: int = 3,
         type: str = "paddleseg",
+        fit: Optional[Sequence[Mapping[str, Any]]] = None,
+        restore: str = "probability",
     ) -> None:
         if type not in PRESETS:
             raise ValueError(f"preprocess.type: there is no {type!r}; known: {', '.join(PRESETS)}")
         self.type, self.preset = type, PRESETS[type]
+        self.fit, self.restores = Fitting(fit or ()), restore
+        _check_fitting(self.fit, size, type, restore)
         self.mean = tuple(mean or (IMAGENET_MEAN if channels == 3 else (0.5,) * channels))
         self.std = tuple(std or (IMAGENET_STD if channels == 3 else (0.5,) * channels))
         sides = list(size or [])
@@ -172,10 +183,11 @@ class Preprocess:
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.size)) if self.size else "the picture's own size"
+        size = str(self.fit) if self.fit else size
         return f"preprocess {self.type} at {size}, mean {self.mean}, std {self.std}"
 
     def __call__(self, image: np.ndarray, resize: bool = True) -> np.ndarray:
-        """uint8 (H, W, C) -> float32 (C, h, w), h and w those of ``size``.
+        """uint8 (H, W, C) -> float32 (C, h, w), h and w those of ``size`` or ``fit``.
 
         With ``resize=False`` the picture keeps its size. A black picture has a maximum of 1.
         """
@@ -183,7 +195,9 @@ class Preprocess:
             raise ValueError(
                 f"expected a uint8 image (H, W, {len(self.mean)}), got {image.dtype} {image.shape}"
             )
-        if resize and self.size and (image.shape[1], image.shape[0]) != self.size:
+        if resize and self.fit:
+            image = self.fit(image, self.preset.resize)
+        elif resize and self.size and (image.shape[1], image.shape[0]) != self.size:
             image = self.preset.resize(image, self.size)
             image = image.reshape(*image.shape[:2], -1)  # cv2 drops a single channel
         white = float(image.max()) or 1.0 if self.preset.by_maximum else 255.0
@@ -201,8 +215,29 @@ class Preprocess:
             target -= shift[number]
         return planes
 
+    def restore(self, planes: np.ndarray, shape: Shape) -> np.ndarray:
+        """Planes (K, h, w) that the network made of a picture (H, W) -> float32 (K, H, W)."""
+        if self.fit:
+            return self.fit.restore(planes, (shape[1], shape[0]), resize_planes)
+        return self.preset.restore(planes, shape)
+
     def _table(self, white: float) -> np.ndarray:
         """The results of all 256 values of 8 bits, float32 (C, 256), each rounded once."""
         grey = np.arange(256, dtype=np.float64)[:, None] / white
         table = (grey - np.asarray(self.mean)) / np.asarray(self.std)
         return np.ascontiguousarray(table.T, np.float32)
+
+
+def _check_fitting(fit: Fitting, size: Any, type: str, restore: str) -> None:
+    """Refuse what does not go together."""
+    if restore not in RESTORES:
+        raise ValueError(
+            f"preprocess.restore: expected one of {', '.join(RESTORES)}, got {restore!r}"
+        )
+    if PRESETS[type] is not PRESETS["paddleseg"] and (fit or restore != "probability"):
+        key = "fit" if fit else "restore"
+        raise ValueError(
+            f"preprocess.{key}: it goes with type paddleseg only; with {type} delete it"
+        )
+    if fit and size:
+        raise ValueError("preprocess.fit: size says how large already; keep one of the two")

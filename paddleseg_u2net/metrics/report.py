@@ -169,6 +169,15 @@ class MetricReport:
                 result[f"class_{name}"] = getattr(scores, f"class_{name}").tolist()
         return result
 
+    @property
+    def confusion(self) -> Optional[np.ndarray]:
+        """Pixels by true class (rows) and predicted one (columns), int64; ignored ones left out.
+
+        None where no score of segmentation was chosen. One channel counts as two classes.
+        """
+        part = self._parts.get(ConfusionMatrix)
+        return part.counts if isinstance(part, ConfusionMatrix) else None
+
     def curves(self) -> Curves:
         """Return the curves of the chosen scores' metrics; those of all pixels come last."""
         parts = sorted(self._parts.values(), key=lambda part: isinstance(part, PixelMetric))

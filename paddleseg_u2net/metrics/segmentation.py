@@ -49,6 +49,11 @@ class ConfusionMatrix(PixelMetric):
     def _zeros(self) -> dict[str, np.ndarray]:
         return {"counts": np.zeros((self.num_classes, self.num_classes), np.int64)}
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Pixels, int64 (C, C): rows are what is true, columns what was predicted."""
+        return self._sums["counts"].copy()
+
     def update(self, prediction: np.ndarray, label: np.ndarray) -> None:
         """Count the pixels of one image: class maps (H, W) of integers in [0, num_classes).
 

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Type
 
-import paddle
-from paddle import Tensor, nn
+from paddle import Tensor
 
-from paddleseg_u2net.architecture import TABLES, U2NET, Stage, StageTable
-from paddleseg_u2net.models.layers import RSU, SameConv, halve, join, resize_like
+from paddleseg_u2net.architecture import TABLES, U2NET, StageTable
+from paddleseg_u2net.models.stages import Stages
 from paddleseg_u2net.onednn.run import run, suits
 
 
-class U2Net(nn.Layer):
+class U2Net(Stages):
     """U²-Net: a U of RSUs, a side output at every scale, and their fusion (sec. 3.2, fig. 5).
 
     Input: (N, in_channels, H, W) floating point, normalised; any H and W of 1 or more.
@@ -47,24 +46,8 @@ class U2Net(nn.Layer):
                 raise ValueError(f"{name}: expected a whole number of 1 or more, got {value!r}")
         self.num_classes, self.in_channels = num_classes, in_channels
         encoder, decoder = self.table if stages is None else StageTable.parse(stages)
-        self.depth = len(encoder)
-
-        channels = in_channels
-        for level, row in enumerate(encoder, start=1):
-            setattr(self, f"stage{level}", _rsu(row, channels))
-            channels = row.out
-        for level, row in zip(range(self.depth - 1, 0, -1), decoder):
-            setattr(self, f"stage{level}d", _rsu(row, channels + encoder[level - 1].out))
-            channels = row.out
-        for level, row in enumerate([*reversed(decoder), encoder[-1]], start=1):
-            setattr(self, f"side{level}", SameConv(row.out, num_classes))
-        self.outconv = nn.Conv2D(
-            self.depth * num_classes,
-            num_classes,
-            kernel_size=1,
-            weight_attr=nn.initializer.XavierUniform(),
-            bias_attr=nn.initializer.Constant(0.0),
-        )
+        self.add_encoder(encoder, in_channels)
+        self.add_decoder([row.out for row in encoder], decoder, num_classes)
         if pretrained is not None:
             from paddleseg_u2net.weights import load_weights
 
@@ -73,38 +56,10 @@ class U2Net(nn.Layer):
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, num_classes, H, W), ...]; see the class."""
         on_maps = suits(self, x, without=["outconv"])
-        sides = run(self, self._sides, x) if on_maps else self._sides(x)
-        sides = sides[:1] + [resize_like(side, sides[0]) for side in sides[1:]]
-        fused = self.outconv(paddle.concat(sides, 1))
-        return [fused, *sides] if self.training else [fused]
+        return self.fuse(run(self, self._sides, x) if on_maps else self._sides(x))
 
     def _sides(self, x: Tensor) -> List[Tensor]:
-        """The side outputs, from fine to coarse, each at its own size."""
-        features = self._decode(self._encode(x))
-        # Paddle 2.6 cannot compile `start=1`
-        return [getattr(self, f"side{i + 1}")(feature) for i, feature in enumerate(features)]
-
-    def _encode(self, x: Tensor) -> List[Tensor]:
-        """The encoder stages' outputs, from fine to coarse."""
-        features = []
-        for level in range(1, self.depth + 1):
-            x = getattr(self, f"stage{level}")(x if level == 1 else halve(x))
-            features.append(x)
-        return features
-
-    def _decode(self, encoded: List[Tensor]) -> List[Tensor]:
-        """The decoder stages' outputs and the last encoder stage's, from fine to coarse."""
-        x = encoded[-1]
-        features = [x]
-        for level in range(self.depth - 1, 0, -1):
-            skip = encoded[level - 1]
-            x = getattr(self, f"stage{level}d")(join(resize_like(x, skip), skip))
-            features.append(x)
-        return features[::-1]
-
-
-def _rsu(row: Stage, in_channels: int) -> RSU:
-    return RSU(row.levels, in_channels, row.mid, row.out, row.dilated)
+        return self.sides(self.decode(self.encode(x, 1, self.depth)))
 
 
 def _variant(name: str, table: StageTable) -> Type[U2Net]:

@@ -5,7 +5,7 @@ multiply by them; in evaluation nothing changes.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 import paddle
@@ -20,19 +20,22 @@ _IMAGES = 32  # that statistics are measured on
 
 
 def measure_folded(model: nn.Layer, config: Config, dataset: PairDataset, seed: int) -> None:
-    """Measure the folded BatchNorms of a model on the first training images, if it has any."""
-    names = folded(model)
+    """Measure the folded BatchNorms of a model on the first training images, if it has any in what
+    came from the weights of a U²-Net.
+    """
+    given = config.u2net_weights()
+    names = [name for name in folded(model) if name.startswith(tuple(given))]
     if not names:
         return
     count = -(-_IMAGES // config.batch_size)
     schedule = Schedule(len(dataset), config.batch_size, seed, 0, count)
     seen = min(count * config.batch_size, len(dataset))
     logger.info(
-        f"{config.pretrained}: {len(names)} BatchNorms are folded into the convolutions; measuring "
-        f"them anew on {seen} training images (the maps stay)"
+        f"{', '.join(given.values())}: {len(names)} BatchNorms are folded into the convolutions; "
+        f"measuring them anew on {seen} training images (the maps stay)"
     )
     batches = train_loader(dataset, config.preprocess(), schedule, 0)
-    measure(model, (images for images, _ in batches))
+    measure(model, (images for images, _ in batches), names)
 
 
 def folded(model: nn.Layer) -> List[str]:
@@ -52,13 +55,16 @@ def _is_folded(layer: nn.BatchNorm2D) -> bool:
 
 
 @paddle.no_grad()
-def measure(model: nn.Layer, batches: Iterable[Tensor]) -> None:
-    """Give every folded BatchNorm the mean and variance of its input over ``batches``
-    (N, C, H, W), and a scale and shift with which the model's output in evaluation stays the same.
+def measure(
+    model: nn.Layer, batches: Iterable[Tensor], names: Optional[Iterable[str]] = None
+) -> None:
+    """Give every folded BatchNorm, or those of ``names``, the mean and variance of its input over
+    ``batches`` (N, C, H, W), and a scale and shift with which the model's output in evaluation
+    stays the same.
     """
     was_training = model.training
     every = dict(model.named_sublayers())
-    layers = [every[name] for name in folded(model)]
+    layers = [every[name] for name in (folded(model) if names is None else names)]
     sums: Dict[nn.Layer, Any] = dict.fromkeys(layers, 0.0)
 
     def add(layer: nn.Layer, inputs: Tuple[Tensor]) -> None:

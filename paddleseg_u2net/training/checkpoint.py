@@ -17,7 +17,7 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.io.files import atomic_dir, recover_dir, remove_dir
-from paddleseg_u2net.weights import read_pickle, restore_biases, write_pickle
+from paddleseg_u2net.weights import read_pickle, restore_biases, tables_of, write_pickle
 
 _ITERATION = re.compile(r"iter_(\d+)")
 
@@ -48,8 +48,13 @@ def save(
 
 
 def weights_of(model: Any) -> Dict[str, np.ndarray]:
-    """A model's weights, float32, by its names."""
-    return {name: value.astype("float32").numpy() for name, value in model.state_dict().items()}
+    """A model's weights, float32, and its tables of whole numbers, by its names."""
+    state = model.state_dict()
+    tables = tables_of(state)
+    return {
+        name: (value if name in tables else value.astype("float32")).numpy()
+        for name, value in state.items()
+    }
 
 
 def load_state(folder: Path) -> Dict[str, Any]:
@@ -120,16 +125,6 @@ def refuse_other_runs(save_dir: Path, resumed: Optional[str], iteration: int) ->
             f"--save_dir {save_dir}: {held[-1].name} lies there, which this run would mix with its "
             f"own; go on from it with --resume_model {save_dir}, name another --save_dir, or move "
             "it away"
-        )
-
-
-def refuse_other_settings(folder: Path, then: Dict[str, Any], now: Dict[str, Any]) -> None:
-    """Raise a CheckpointError where settings of a run are not those of the run it resumes."""
-    then = {**now, **then}  # older checkpoints do not have all
-    changed = [f"{key} was {then[key]}, is {now[key]}" for key in now if then[key] != now[key]]
-    if changed:
-        raise CheckpointError(
-            f"{folder}: resuming needs the settings of that run, but " + "; ".join(changed)
         )
 
 

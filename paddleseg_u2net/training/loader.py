@@ -106,7 +106,9 @@ def _error(message: str) -> Dict[str, Any]:
 def train_loader(
     dataset: PairDataset, preprocess: Preprocess, schedule: Schedule, num_workers: int
 ) -> Iterator[Tuple[paddle.Tensor, paddle.Tensor]]:
-    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``."""
+    """Images float32 (N, C, H, W) and labels (N, H, W), for every batch of ``schedule``. Labels of
+    two classes and more are int64, as losses of softmax take them.
+    """
 
     def read(item: Item) -> Tuple[np.ndarray, np.ndarray]:
         epoch, index = item
@@ -114,7 +116,9 @@ def train_loader(
         return preprocess(image, resize=False), label
 
     for batch in _batches(_Samples(dataset, read, _stacked), schedule, num_workers):
-        yield paddle.to_tensor(batch["inputs"]), paddle.to_tensor(batch["labels"])
+        labels = paddle.to_tensor(batch["labels"])
+        whole = dataset.num_classes > 1
+        yield paddle.to_tensor(batch["inputs"]), labels.astype("int64") if whole else labels
 
 
 def validation_loader(

@@ -1,11 +1,11 @@
-"""Logging of a run: lines, a progress bar, VisualDL."""
+"""Logging of a run: lines, a progress bar, and what experiment loggers are given."""
 
 from __future__ import annotations
 
 import io
+import sys
 import time
-from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Callable, Dict, List, Sequence
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,9 @@ from paddleseg_u2net.metrics import MetricReport
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.render import charts
 from paddleseg_u2net.render.contact_sheet import contact_sheet, picture_cells
+from paddleseg_u2net.training.loggers import RunLogger
 
+SCORES = "Evaluate/"  # before the names of scores
 # VisualDL shows images 360 pixels wide and 240 high: letters have to be large in them.
 _CURVE, _CURVE_DPI = (2.6, 1.5), 200
 # Seconds between two lines at most, where there is no bar.
@@ -29,8 +31,8 @@ _CELL = 160  # pixels of each image beside the others
 class TrainingLogger:
     """Costs and losses between two log lines, and where they are written.
 
-    ``batch_size`` are samples per step of this process, ``per_epoch`` steps per epoch; without
-    ``log_dir`` VisualDL has no record.
+    ``batch_size`` are samples per step of this process, ``per_epoch`` steps per epoch, ``records``
+    those of experiment loggers.
     """
 
     def __init__(
@@ -41,15 +43,11 @@ class TrainingLogger:
         log_iters: int,
         first: bool,
         start: int,
-        log_dir: Optional[Path] = None,
+        records: Sequence[RunLogger] = (),
     ) -> None:
         self.iters, self.batch_size, self.per_epoch = iters, batch_size, per_epoch
         self.log_iters = log_iters
-        self.writer: Any = None
-        if log_dir is not None and first:
-            from visualdl import LogWriter
-
-            self.writer = LogWriter(str(log_dir))
+        self.records = list(records)
         self.bar = Progress(iters, "training", "iters", start, shown=first, lines=False)
         self._clear()
 
@@ -88,24 +86,23 @@ class TrainingLogger:
         )
         scalars = {"loss": losses[0], "lr": rate, "batch_cost": batch, "reader_cost": reader}
         scalars.update({f"loss_{head}": value for head, value in enumerate(losses[1:])})
-        self._scalars("Train", scalars, iteration)
+        self._scalars("Train/", scalars, iteration)
 
     def evaluated(self, report: MetricReport, iteration: int, prefix: str = "") -> None:
-        """Write the scores of a validation and their curves to VisualDL."""
-        if self.writer is None:
+        """Record the scores of a validation and their curves."""
+        if not self.records:
             return
-        scores = {prefix + name: value for name, value in report.values().items()}
-        self._scalars("Evaluate", scores, iteration)
+        self._scalars(f"{SCORES}{prefix}", report.values(), iteration)
         for panel in charts.panels({prefix + "model": report.curves()}):
             png = charts.as_png(charts.draw([panel], _CURVE), _CURVE_DPI)
             picture = np.array(Image.open(io.BytesIO(png)).convert("RGB"))
-            self.writer.add_image(f"Curves/{prefix}{panel.title}", picture, iteration)
+            self._picture(f"Curves/{prefix}{panel.title}", picture, iteration)
 
     def pictures(
         self, pipeline: Pipeline, dataset: PairDataset, count: int, iteration: int
     ) -> None:
-        """Write the first ``count`` validation images, their masks and their maps to VisualDL."""
-        if self.writer is None:
+        """Record the first ``count`` validation images, their masks and their maps."""
+        if not self.records:
             return
         for index in range(min(count, len(dataset))):
             image, label = dataset.read(index)
@@ -118,19 +115,31 @@ class TrainingLogger:
             # Tags are cut after some 25 letters, so the name is in the image.
             headings = ["image", "ground truth", "map"]
             sheet = contact_sheet([picture_cells(name, pictures, _CELL)], headings, _CELL)
-            self.writer.add_image(f"Images/{index + 1}", sheet, iteration)
+            self._picture(f"Images/{index + 1}", sheet, iteration)
 
     def go_on(self) -> None:
         """Training continues; the time since the last step is not part of the next one."""
         self._since = time.perf_counter()
 
-    def _scalars(self, group: str, scalars: Dict[str, Any], iteration: int) -> None:
-        if self.writer is not None:
-            for name, value in scalars.items():
-                self.writer.add_scalar(f"{group}/{name}", float(value), iteration)
+    def _scalars(self, group: str, scalars: Dict[str, float], iteration: int) -> None:
+        values = {f"{group}{name}": float(value) for name, value in scalars.items()}
+        self._each(lambda record: record.scalars(values, iteration))
+
+    def _picture(self, name: str, picture: np.ndarray, iteration: int) -> None:
+        self._each(lambda record: record.picture(name, picture, iteration))
+
+    def _each(self, write: Callable[[RunLogger], None]) -> None:
+        """Write to all records. One that fails (a server that is gone) ends; training goes on."""
+        for record in list(self.records):
+            try:
+                write(record)
+            except Exception as error:
+                self.records.remove(record)
+                words = " ".join(f"{type(error).__name__}: {error}".split())
+                logger.error(f"{type(record).__name__} is left out from here on: {words}")
 
     def close(self) -> None:
-        """Close the bar and VisualDL's record."""
+        """Close the bar and the records."""
         self.bar.close()
-        if self.writer is not None:
-            self.writer.close()
+        failed = sys.exc_info()[0] is not None  # this is the end of a `finally`
+        self._each(lambda record: record.close(failed))

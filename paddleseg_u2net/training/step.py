@@ -13,7 +13,7 @@ import paddle
 from paddleseg_u2net.config import ConfigError
 from paddleseg_u2net.config.schema import nearest
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.weights import fit_state, read_pickle
+from paddleseg_u2net.weights import fit_state, read_pickle, tables_of
 
 
 class Precision:
@@ -78,6 +78,7 @@ class EMA:
     def __init__(self, model: Any, decay: float = 0.999, wanted: bool = True) -> None:
         self.decay = decay
         state = model.state_dict() if wanted else {}
+        self.tables = tables_of(state)  # which have no average
         self.average = {name: value.clone() for name, value in state.items()}
 
     @paddle.no_grad()
@@ -87,6 +88,8 @@ class EMA:
             return
         decay = min(self.decay, 1 - 1 / (step + 1))
         for name, value in model.state_dict().items():
+            if name in self.tables:
+                continue
             self.average[name] = decay * self.average[name] + (1 - decay) * value.astype("float32")
 
     @contextlib.contextmanager
@@ -111,7 +114,7 @@ class EMA:
         """Continue from the average in a file."""
         if self.average:
             shapes = {name: value.shape for name, value in self.average.items()}
-            state = fit_state(read_pickle(path), shapes, str(path))
+            state = fit_state(read_pickle(path), shapes, str(path), self.tables)
             self.average = {name: paddle.to_tensor(value) for name, value in state.items()}
 
 

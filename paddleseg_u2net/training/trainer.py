@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
@@ -14,15 +14,20 @@ import paddle
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.config.build import told
+from paddleseg_u2net.config.reading import flat
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.training import batchnorm, checkpoint, run_folder
-from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.distributed import Distributed, agreement
+from paddleseg_u2net.training.heads import heads_of
 from paddleseg_u2net.training.loader import Schedule, train_loader
-from paddleseg_u2net.training.logger import TrainingLogger
+from paddleseg_u2net.training.logger import SCORES, TrainingLogger
+from paddleseg_u2net.training.loggers import Run, RunLogger, chosen, opened
+from paddleseg_u2net.training.options import RunOptions
+from paddleseg_u2net.training.profiler import StepProfiler
 from paddleseg_u2net.training.step import EMA, Frozen, Precision
 from paddleseg_u2net.training.validation import BestScore, evaluate, lines
 from paddleseg_u2net.weights import load_weights
@@ -38,25 +43,6 @@ class Diverged(ValueError):
     """The loss is no number any more."""
 
 
-@dataclass
-class RunOptions:
-    """What a run is asked for on the command line; see ``paddleseg_u2net train --help``."""
-
-    save_dir: str = "output"
-    num_workers: int = 0
-    do_eval: bool = False
-    use_vdl: bool = False
-    use_ema: bool = False
-    resume_model: Optional[str] = None
-    save_interval: int = 1000
-    log_iters: int = 10
-    keep_checkpoint_max: int = 5
-    seed: int = 0
-    precision: str = "fp32"
-    amp_level: str = "O1"
-    save_on_term: bool = False
-
-
 class Trainer:
     """A training run of a configuration. What cannot be had is a ValueError (ConfigError,
     PairingError, DataError, CheckpointError, ...) as it is made; nothing has been written then.
@@ -68,28 +54,41 @@ class Trainer:
         check_writable(self.save_dir, folder=True, name=f"--save_dir {self.save_dir}")
         self.distributed = Distributed()
         self.precision = Precision(options.precision, options.amp_level)
+        first = self.distributed.is_first
+        self.profiler = StepProfiler(options.profiler_options, self.save_dir, first)
+        self.loggers = chosen([*(["visualdl"] if options.use_vdl else []), *options.loggers])
         paddle.seed(options.seed)
         self.train_set = config.dataset("train")
+        self.val_set = config.dataset("val") if options.do_eval else None
+        schedule = self._schedule(0, 0)
+        config.count_iters(schedule.per_epoch)
+        epoch = max(1, schedule.per_epoch // self.settings.accumulate)
+        self.save_interval = options.save_interval or (epoch if config.epochs else 1000)
+        self._agreed = agreement.of_run(config, options, self.distributed.size, len(self.train_set))
+        agreement.check_processes(self.distributed, config, options, self.train_set, self.val_set)
         model = config.model(pretrained=not options.resume_model)
         self.frozen = Frozen(model, self.settings.freeze)
-        if config.pretrained and not options.resume_model:
+        if not options.resume_model:
             batchnorm.measure_folded(model, config, self.train_set, options.seed)
-        self.model = self.distributed.synchronise_batchnorm(model)
+        self.distributed.start_equal(model)
+        self.model = model
+        if self.settings.sync_batchnorm:
+            self.model = self.distributed.synchronise_batchnorm(model)
+        resumed = checkpoint.latest(options.resume_model) if options.resume_model else None
+        config.balance(self.train_set, resumed)
         self.criterion, self.rate = config.criterion(), config.lr_schedule()
         self.optimizer = config.optimizer(self.model, self.rate)
         self.ema = EMA(self.model, self.settings.ema_decay, options.use_ema)
         kinds = ("", "ema_") if options.use_ema else ("",)
         self.best = {kind: BestScore(self.settings.best_metric) for kind in kinds}
-        self.val_set = config.dataset("val") if options.do_eval else None
         self.iteration = 0
         self.is_validated = True  # whether the validation that is due here has been made
         # as it was read, until a step is made: Paddle 2.6.2 gives no state out before
         self.read_optimizer: Optional[Dict[str, Any]] = None
-        if options.resume_model:
-            self._resume(checkpoint.latest(options.resume_model))
+        if resumed:
+            self._resume(resumed)
         checkpoint.refuse_other_runs(self.save_dir, options.resume_model, self.iteration)
         self.model, self.optimizer = self.precision.decorate(self.model, self.optimizer)
-        self.parallel = self.distributed.parallel(self.model)
 
     def run(self) -> Dict[str, Any]:
         """Train to the end, to the scores of the last validation. With ``save_on_term`` a signal to
@@ -107,16 +106,10 @@ class Trainer:
             if dataset is not None:
                 logger.info(dataset.describe())
         start, accumulate = self.iteration, self.settings.accumulate
-        schedule = Schedule(
-            len(self.train_set),
-            self.config.batch_size,
-            self.options.seed,
-            start * accumulate,
-            self.config.iters * accumulate,
-            self.distributed.rank,
-            self.distributed.size,
-        )
+        schedule = self._schedule(start * accumulate, self.config.iters * accumulate)
         self.distributed.first(self._prepare_folder)
+        records: List[RunLogger] = []
+        self.distributed.first(lambda: records.extend(self._records()))
         log = TrainingLogger(
             self.config.iters,
             self.config.batch_size * accumulate,
@@ -124,8 +117,7 @@ class Trainer:
             self.options.log_iters,
             self.distributed.is_first,
             start,
-            # VisualDL shows one record a folder: each start gets its own
-            self.save_dir / "vdl" / f"from_{start}" if self.options.use_vdl else None,
+            records,
         )
         try:
             return self._train(schedule, log)
@@ -143,8 +135,20 @@ class Trainer:
         finally:
             log.close()
 
+    def _schedule(self, start: int, stop: int) -> Schedule:
+        asked = len(self.train_set), self.config.batch_size, self.options.seed, start, stop
+        return Schedule(*asked, self.distributed.rank, self.distributed.size)
+
+    def _records(self) -> List[RunLogger]:
+        settings = {**self.config.flat(), **flat(asdict(self.options))}
+        best = f"{SCORES}{self.settings.best_metric}"
+        run = Run(self.save_dir, self.iteration, str(self.config), settings, best)
+        return opened(self.loggers, run)
+
     def _train(self, schedule: Schedule, log: TrainingLogger) -> Dict[str, Any]:
         scores: Dict[str, Any] = {}
+        left = self.config.iters - self.iteration
+        steps = self.profiler.over(self._batches(schedule, log), left)
         if self.config.pretrained and self.iteration == 0:
             # what training has to beat, or it stays the best
             scores, self.best = self._validate(log)
@@ -153,7 +157,7 @@ class Trainer:
             if self._has_waited_enough():
                 return scores
         log.go_on()
-        for batches in self._batches(schedule, log):
+        for batches in steps:
             with self._held():
                 self._step(batches, log)
             self._agree_on_signals()
@@ -169,27 +173,29 @@ class Trainer:
     def _step(self, batches: List[Batch], log: TrainingLogger) -> None:
         """Forward, backward, update; the losses are logged."""
         self.iteration += 1
-        self.distributed.wait()  # for slow readers: the backward pass has little patience
+        self.distributed.wait()  # for slow readers: what Paddle sends has little patience
         self.model.train()
         self.frozen.hold()
         # Drawn anew for each step, so that a resumed run draws the same.
         paddle.seed(self.options.seed * 1_000_003 + self.iteration)
         losses = []
         for images, labels in batches:
-            with self.precision.autocast():
-                heads = self.parallel(images)
+            shape = "x".join(map(str, images.shape))
+            with self.precision.autocast(), told(f"model: with images of shape {shape}, it"):
+                heads = heads_of(self.model(images), labels)
             total, parts = self.criterion.parts(heads, labels)
             # one transfer from the device for all of them
             losses.append(paddle.stack([total, *parts]).numpy())
-            self._refuse_nan(losses[-1])
             self.precision.backward(total / len(batches) if len(batches) > 1 else total)
+        # of all processes, or some would stop and some wait, and weights would part
+        mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
+        self._refuse_nan(mean)
+        self.distributed.average_gradients(self.model.parameters())
         with told(f"optimizer: {type(self.optimizer).__name__}"):
             self.precision.step(self.optimizer)
         self.ema.update(self.model, self.iteration)
         self.read_optimizer = None
-        mean = self.distributed.mean({"losses": np.mean(losses, axis=0)})["losses"]
         log.step(self.iteration, mean, self.optimizer.get_lr())
-        # of the mean over all processes, or their weights would part
         plateau = isinstance(self.rate, paddle.optimizer.lr.ReduceOnPlateau)
         with told(f"lr_scheduler: at iteration {self.iteration}"):
             self.rate.step(*([float(mean[0])] if plateau else []))
@@ -238,7 +244,7 @@ class Trainer:
 
     def _is_due(self) -> bool:
         last = self.iteration == self.config.iters
-        return last or self.iteration % self.options.save_interval == 0
+        return last or self.iteration % self.save_interval == 0
 
     def _has_waited_enough(self) -> bool:
         patience, best = self.settings.early_stop, self.best[""]
@@ -347,7 +353,7 @@ class Trainer:
             "iteration": self.iteration,
             "best": {kind: asdict(best) for kind, best in self.best.items()},
             "scaler": self.precision.state(),
-            "must_agree": self._must_agree(),
+            "must_agree": self._agreed,
             "validated": self.is_validated,
         }
         checkpoint.save(
@@ -360,25 +366,10 @@ class Trainer:
         )
         checkpoint.tidy(self.save_dir, self.options.keep_checkpoint_max)
 
-    def _must_agree(self) -> Dict[str, Any]:
-        """What another value of would make a resumed run another run."""
-        return {
-            "seed": self.options.seed,
-            "use_ema": self.options.use_ema,
-            "precision": self.options.precision,
-            "amp_level": self.options.amp_level,
-            "batch_size": self.config.batch_size,
-            "trainer.accumulate": self.settings.accumulate,
-            "trainer.best_metric": self.settings.best_metric,
-            "trainer.freeze": list(self.settings.freeze),
-            "processes": self.distributed.size,
-            "training pairs": len(self.train_set),
-        }
-
     def _resume(self, folder: Path) -> None:
         state = checkpoint.load_state(folder)
         optimizer = checkpoint.load_optimizer(folder)
-        checkpoint.refuse_other_settings(folder, state["must_agree"], self._must_agree())
+        agreement.check_resumed(folder, state["must_agree"], self._agreed)
         load_weights(self.model, folder)
         checkpoint.set_optimizer_state(self.optimizer, self.model, optimizer)
         self.read_optimizer = optimizer

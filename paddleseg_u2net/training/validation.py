@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from paddleseg_u2net.metrics import FAMILIES, SCORES, Fixations, MetricReport, O
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.training.distributed import Distributed
 from paddleseg_u2net.training.loader import DataError, validation_loader
+
+Watch = Callable[[int, np.ndarray, np.ndarray], None]
 
 
 @dataclass
@@ -44,8 +46,12 @@ def evaluate(
     batch_size: int = 1,
     num_workers: int = 0,
     distributed: Optional[Distributed] = None,
+    watch: Watch = lambda index, probability, label: None,
 ) -> MetricReport:
-    """The scores of an empty ``report`` over all pairs; each process takes its share of them."""
+    """The scores of an empty ``report`` over all pairs; each process takes its share of them.
+
+    ``watch`` is told of each image: its number in the data set, probabilities and label (H, W).
+    """
     distributed = distributed or Distributed()
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
@@ -68,6 +74,7 @@ def evaluate(
                     own = _as_fixations(label, dataset)
                     others = fixated.weights(own.shape, own)
                 report.update(one_channel, label, others)
+                watch(index, one_channel, label)
             progress.update(len(inputs))
     if distributed.size == 1:
         return report

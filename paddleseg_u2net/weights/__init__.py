@@ -1,7 +1,12 @@
 """Weights: files of them, where published ones come from, and how they fit into a model."""
 
 from paddleseg_u2net.weights.file_type import SUFFIXES
-from paddleseg_u2net.weights.fit_state_dict import WeightsError, fit_state, load_weights
+from paddleseg_u2net.weights.fit_state_dict import (
+    WeightsError,
+    fit_state,
+    load_weights,
+    tables_of,
+)
 from paddleseg_u2net.weights.formats import (
     FORMATS,
     architecture_of,
@@ -29,6 +34,7 @@ __all__ = [
     "read_pickle",
     "read_weights",
     "restore_biases",
+    "tables_of",
     "write_pickle",
     "write_weights",
 ]

@@ -7,7 +7,7 @@ optimizer and buffers of the loss beside them. A U²-Net is found by its own nam
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Tuple
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_list
@@ -68,6 +68,23 @@ def find_network(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
     if note:
         logger.warning(f"{source}: {note}")
     return weights
+
+
+def is_u2net(names: Iterable[str]) -> bool:
+    """Whether all of these names are a U²-Net's."""
+    matches = [_OWN.fullmatch(name) for name in names]
+    return bool(matches) and all(match and not match[1] for match in matches)
+
+
+def plain_weights(content: Mapping[Any, Any], source: object) -> Dict[Any, Any]:
+    """The weights of another network than a U²-Net, under their own names: the file's dictionary,
+    or the one under a usual key, up to two deep.
+    """
+    try:
+        weights = _without_prefixes(_unwrapped(content))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    return {name: value for name, value in weights.items() if hasattr(value, "shape")}
 
 
 def network_weights(content: Mapping[Any, Any]) -> Tuple[Dict[Any, Any], str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, List, Mapping, Union
+from typing import Any, Container, List, Mapping, Union
 
 import numpy as np
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import short_lines
+from paddleseg_u2net.weights.checkpoints import is_u2net
 from paddleseg_u2net.weights.formats import architecture_of, read_weights
 from paddleseg_u2net.weights.layout import State, before_batchnorm, fold_biases
 from paddleseg_u2net.weights.zoo import locate
@@ -23,10 +24,16 @@ class WeightsError(ValueError):
     """Weights do not fit the model; the message lists the names."""
 
 
-def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source: str) -> State:
+def fit_state(
+    state: Mapping[str, Any],
+    shapes: Mapping[str, List[int]],
+    source: str,
+    tables: Container[str] = (),
+) -> State:
     """``state`` brought into the layout of a model with parameters of ``shapes``.
 
-    Biases that a BatchNorm cancels are folded away; dtypes of floating point become float32.
+    Biases that a BatchNorm cancels are folded away; dtypes of floating point become float32. Those
+    named in ``tables`` are of whole numbers, such as places in a window of a Swin transformer.
 
     Raises:
         WeightsError: a name is missing or too many, a shape differs, a value is not finite or not
@@ -38,7 +45,11 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
     problems = [
         *(f"{name}: not in the file" for name in shapes if name not in state),
         *(f"{name}: the model has no such weight" for name in state if name not in known),
-        *(_unusable(name, state[name], known[name]) for name in known if name in state),
+        *(
+            _unusable(name, state[name], known[name], "i" if name in tables else "f")
+            for name in known
+            if name in state
+        ),
     ]
     problems = [problem for problem in problems if problem]
     if problems:
@@ -47,7 +58,12 @@ def fit_state(state: Mapping[str, Any], shapes: Mapping[str, List[int]], source:
             f"stages must be those of the file{_looks_like(state, source)}):\n  "
             + "\n  ".join(short_lines(problems, _SHOWN))
         )
-    return fold_biases({name: np.asarray(value, np.float32) for name, value in state.items()})
+    return fold_biases(
+        {
+            name: np.asarray(value, np.int64 if name in tables else np.float32)
+            for name, value in state.items()
+        }
+    )
 
 
 def _looks_like(state: Mapping[str, Any], source: str) -> str:
@@ -57,12 +73,13 @@ def _looks_like(state: Mapping[str, Any], source: str) -> str:
         return ""
 
 
-def _unusable(name: str, value: Any, shape: List[int]) -> str:
+def _unusable(name: str, value: Any, shape: List[int], kind: str = "f") -> str:
     """What is wrong with an entry by itself, or an empty text."""
     array = np.asarray(value) if hasattr(value, "__array__") else None
-    if array is None or array.dtype.kind != "f":
+    if array is None or array.dtype.kind != kind:
         got = type(value).__name__ if array is None else array.dtype
-        return f"{name}: expected numbers of floating point, got {got}"
+        numbers = "numbers of floating point" if kind == "f" else "whole numbers"
+        return f"{name}: expected {numbers}, got {got}"
     with np.errstate(over="ignore"):
         if not np.isfinite(array.astype(np.float32)).all():
             return f"{name}: holds NaN or infinity, or numbers too large for float32"
@@ -87,8 +104,8 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
         WeightsError: see ``fit_state``.
     """
     path = locate(source)
-    state = read_weights(path)
     own = model.state_dict()
+    state = read_weights(path, plain=not is_u2net(own))
     shapes = {name: value.shape for name, value in own.items()}
     if heads == "new" or (heads == "fitting" and _has_other_heads(state, shapes)):
         kept = [name for name in shapes if _HEAD.fullmatch(name)]
@@ -98,7 +115,12 @@ def load_weights(model: Any, source: Union[str, Path], heads: str = "same") -> N
         logger.info(
             f"{path}: side outputs and their fusion ({len(kept)} tensors) start anew: {why}"
         )
-    model.set_state_dict(fit_state(state, shapes, str(path)))
+    model.set_state_dict(fit_state(state, shapes, str(path), tables_of(own)))
+
+
+def tables_of(own: Mapping[str, Any]) -> List[str]:
+    """The names of a layer's tensors of whole numbers."""
+    return [name for name, value in own.items() if "int" in str(value.dtype)]
 
 
 def _has_other_heads(state: Mapping[str, Any], shapes: Mapping[str, List[int]]) -> bool:

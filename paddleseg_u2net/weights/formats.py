@@ -10,7 +10,7 @@ import numpy as np
 from paddleseg_u2net.architecture import Architecture, recognise
 from paddleseg_u2net.io.file_types import HEAD, file_type
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.weights.checkpoints import ADVICE, find_network
+from paddleseg_u2net.weights.checkpoints import ADVICE, find_network, plain_weights
 from paddleseg_u2net.weights.file_type import SUFFIXES, check_file, optional_package
 from paddleseg_u2net.weights.layout import State, from_torch, restore_biases, to_torch, widened
 from paddleseg_u2net.weights.onnx_read import read_onnx
@@ -19,6 +19,9 @@ from paddleseg_u2net.weights.pdparams import read_pickle, write_pickle
 from paddleseg_u2net.weights.pickles.objects import Setting
 from paddleseg_u2net.weights.pytorch.reading import read_torch
 from paddleseg_u2net.weights.pytorch.writing import write_torch
+
+# Takes the network's weights out of what a file holds, for which errors name the file.
+Find = Callable[[Mapping[Any, Any], object], Dict[Any, Any]]
 
 # The number that PyTorch's older format begins with, as any protocol of pickle writes it.
 _TORCH_LEGACY = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
@@ -37,7 +40,7 @@ class Format(NamedTuple):
     suffixes: Tuple[str, ...]
     type: str
     """The name in ``io.file_types``."""
-    read: Callable[[Path], Dict[Any, Any]]
+    read: Callable[[Path, Find], Dict[Any, Any]]
     write: Callable[[Path, State], None]
 
 
@@ -96,17 +99,17 @@ FORMATS: Dict[str, Format] = {
             "Paddle",
             (".pdparams",),
             "pickle",
-            lambda path: find_network(read_pickle(path), path),
+            lambda path, find: find(read_pickle(path), path),
             write_pickle,
         ),
         Format(
             "safetensors",
             (".safetensors",),
             "safetensors",
-            lambda path: find_network(read_safetensors(path), path),
+            lambda path, find: find(read_safetensors(path), path),
             lambda path, state: write_safetensors(path, to_torch(state)),
         ),
-        Format("ONNX", (".onnx",), "onnx", lambda path: read_onnx(path)[1], _write_onnx),
+        Format("ONNX", (".onnx",), "onnx", lambda path, find: read_onnx(path)[1], _write_onnx),
     )
 }
 
@@ -141,14 +144,18 @@ def format_to_write(path: Union[str, Path]) -> Format:
     raise ValueError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
 
 
-def read_weights(path: Union[str, Path]) -> State:
+def read_weights(path: Union[str, Path], plain: bool = False) -> State:
     """A weights file of any format, in the published layout; dtypes are the file's.
+
+    Args:
+        path: the file.
+        plain: they are another network's than a U²-Net's, under names of their own.
 
     Raises:
         FileNotFoundError, ValueError: it cannot be read; the message names it. No code in it runs.
     """
     path = Path(path)
-    state = format_of(path).read(path)
+    state = format_of(path).read(path, plain_weights if plain else find_network)
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, (np.ndarray, np.generic)):
             kind = value.kind if isinstance(value, Setting) else type(value).__name__

@@ -99,6 +99,10 @@ def test_every_command_tells_its_version(monkeypatch, capsys, name):
          "mean --source?"),
         ("model_info", ["--json", "x.txt"], "argument --json: expected a name that ends in .json"),
         ("val", [], "the following arguments are required: --model_path"),
+        # PaddleSeg's, with the nearest that works
+        ("train", ["--config", "x", "--repeats", "2"], "argument --repeats: expected 1, got 2; an "
+         "epoch is all pairs once here"),
+        ("val", ["--data_format", "NHWC"], "argument --data_format: expected NCHW, got NHWC"),
     ],
 )  # fmt: skip
 def test_wrong_flags_are_one_line(command, words, said, capsys):
@@ -115,7 +119,7 @@ def test_all_of_paddlesegs_train_flags_exist(capsys):
     text = capsys.readouterr().out
     flags = """config device save_dir num_workers do_eval use_vdl use_ema resume_model iters
         batch_size learning_rate save_interval log_iters keep_checkpoint_max seed precision
-        amp_level opts"""
+        amp_level profiler_options data_format repeats opts"""
     assert all(re.search(rf"--{flag}\b", text) for flag in flags.split())
 
 

@@ -100,13 +100,6 @@ def test_coefficients_become_the_weights_of_the_heads():
     assert (criterion.iou, criterion.ignore_index) == (0.5, 255)
 
 
-@pytest.mark.parametrize(
-    "types", ["[{type: CrossEntropyLoss}]", "[{type: DeepSupervisionLoss}, text]", "[text]", "[{}]"]
-)
-def test_more_than_the_one_loss_or_another_is_refused(types):
-    refused(r"loss\.types: expected one entry {type: DeepSupervisionLoss}", f"loss.types={types}")
-
-
 # What a section says wrong, by the `--opts` that say it.
 REFUSED = [
     ("loss.coef: heads are weighted by types.0.weights already", "loss.types.0.weights=1,2"),

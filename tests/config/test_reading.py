@@ -206,3 +206,15 @@ def test_a_key_that_leads_nowhere_is_refused(key):
     tree = {"iters": 1, "nothing": None, "list": [{"x": 1}]}
     with pytest.raises(ConfigError, match=f"--opts {key}: there is no such place"):
         apply_opts(tree, [f"{key}=1"])
+
+
+def test_a_length_of_training_overrides_the_other_way_to_say_it(tmp_path):
+    (tmp_path / "base.yml").write_text("iters: 10\nmodel: {iters: 1}")
+    (tmp_path / "mine.yml").write_text("_base_: base.yml\nepochs: 3")
+    (tmp_path / "back.yml").write_text("_base_: mine.yml\niters: 7")
+    assert read_yaml(tmp_path / "mine.yml") == {"model": {"iters": 1}, "epochs": 3}
+    assert read_yaml(tmp_path / "back.yml") == {"model": {"iters": 1}, "iters": 7}
+    assert apply_opts({"iters": 7}, ["epochs=2"]) == {"epochs": 2}
+    assert apply_opts({"epochs": 7}, ["iters=2", "a.epochs=1"]) == {"iters": 2, "a": {"epochs": 1}}
+    # both at once is left to be refused
+    assert apply_opts({}, ["iters=2", "epochs=1"]) == {"iters": 2, "epochs": 1}

@@ -44,7 +44,7 @@ RULES = [
     ("test_config", "is_slide", *FLAG),
     ("test_config", "crop_size", [*PAIR[0], None], PAIR[1]),
     ("test_config", "stride", [*PAIR[0], None], PAIR[1]),
-    ("loss", "coef", [[1], [0, -1]], [1, [], ["1"]]),
+    ("loss", "coef", [1, 0.5, [1], [0, -1]], ["1", True, [], ["1"]]),
     ("loss", "types", [[{}]], [None, [], {}, {"type": "DeepSupervisionLoss"}]),
 ]
 DICTIONARIES = [key for key, rule in top_rules().items() if rule is DICTIONARY]
@@ -80,3 +80,21 @@ def test_a_section_that_is_no_dictionary_is_refused(key):
 def test_a_required_key_that_is_missing_is_named(key):
     tree = {name: value for name, value in TREE.items() if name != key}
     assert check_keys(tree) == [f"{key}: this key is missing; training needs it"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fault"),
+    [
+        ({"iters": 4, "epochs": 2}, "iters, epochs: both say how long to train; keep one of"),
+        ({}, "iters: this key is missing; training needs it, or epochs instead"),
+        ({"iters": None, "epochs": None}, "iters: this key is missing"),
+        ({"epochs": 0}, "epochs: expected a whole number of 1 or more, or null, got 0"),
+        ({"epochs": 1.5}, "epochs: expected a whole number"),
+        ({"epochs": 3}, None),
+        ({"epochs": 3, "iters": None}, None),
+    ],
+)
+def test_training_is_as_long_as_one_of_two_keys_says(lengths, fault):
+    tree = {**TREE, "iters": None, **lengths}
+    found = check_keys(tree)
+    assert [text[: len(fault)] for text in found] == [fault] if fault else found == []

@@ -198,6 +198,7 @@ def resealed(**keys):
         (lambda content: content["preprocess"].update(std=[0.4, 0.5, 0.5]), "not that of its text"),
         (resealed(files={"other.onnx": ""}), "other.onnx: the model's file is missing"),
         (lambda content: content["preprocess"].update(type="zoo"), "not zoo"),
+        (lambda content: content["preprocess"].update(fit=[{"long": 9}]), "preprocess.fit"),
         (changed(num_classes="one"), '"num_classes" is of a wrong kind'),
         (resealed(output="argmax"), "predict: "),
     ],

@@ -17,6 +17,7 @@ from paddleseg_u2net.commands import main
 from paddleseg_u2net.export.formats import FORMATS
 from paddleseg_u2net.inference.backends import BACKENDS
 from paddleseg_u2net.metrics import SCORES
+from paddleseg_u2net.training.loggers import LOGGERS
 from paddleseg_u2net.weights import write_weights
 from tests.data_tools import published
 from tests.weights import narrow
@@ -43,7 +44,7 @@ def folder(tmp_path, monkeypatch, tiny):
     files = published.pairs("train/photos", "train/cats", list("abcdef"))
     files.update(published.pairs("val/photos", "val/cats", list("uvw")))
     published.zipped(tmp_path / "cats.zip", files)
-    tables = [(table, dict(table)) for table in (SCORES, BACKENDS, FORMATS)]
+    tables = [(table, dict(table)) for table in (SCORES, BACKENDS, FORMATS, LOGGERS)]
     components = registry.components()
     yield tmp_path
     registry.reset(components)
@@ -60,7 +61,11 @@ def test_the_guide_does_what_it_says(folder, capsys, command, words):
     said = capsys.readouterr().out
     if command == "eval_maps":
         assert "MSE" in said and "0.100  0.100" in said  # 60 of 600 pixels are wrong
+    if "my_logger" in words:
+        rows = (folder / "logged/scalars.csv").read_text().split("\n")
+        assert {"2", "Train/loss"} <= set(rows[0].split(","))
+        assert any(row.startswith("2,Evaluate/mIoU,0.") for row in rows)
 
 
 def test_the_guide_has_all_of_them():
-    assert len(COMMANDS) == 6 and len(FILES) == 7
+    assert len(COMMANDS) == 7 and len(FILES) == 9

@@ -24,15 +24,9 @@ from pathlib import Path
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.training.distributed import Distributed
 every = Distributed()
-import paddle
-gather, met = paddle.distributed.all_gather_object, []
-def gathers(*words):
-    met.append(time.time())
-    gather(*words)
-paddle.distributed.all_gather_object = gathers
 time.sleep(3 * every.rank)
 came = [item["at"] for item in every.gather({"at": time.time()})]
-done = {"late": [came, met[0]]}
+done = {"late": [came, time.time()]}
 for name, command, *words in json.load(open(sys.argv[1])):
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -53,7 +47,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def launched(folder, drawn):
     """What two processes said of their jobs, by rank, and the exit code of both."""
-    (folder / "config.yml").write_text(yaml.safe_dump(tiny_config(drawn)))
+    own_statistics = {**tiny_config(drawn), "trainer": {"sync_batchnorm": False}}
+    (folder / "config.yml").write_text(yaml.safe_dump(own_statistics))
     train = ["train", "--config", folder / "config.yml", "--do_eval", "--use_ema"]
     train += ["--save_interval", 2, "--log_iters", 1, "--save_dir"]
     model = ["--model_path", folder / "run/best_model"]
@@ -128,7 +123,6 @@ def test_the_loss_logged_is_the_mean_over_the_processes(trained, tmp_path, tiny)
 
 
 def test_a_process_that_comes_late_is_waited_for(launched):
-    """Before they meet in Gloo, whose patience is 30 seconds."""
     came, met = launched[0][0]["late"]
     assert came[1] - came[0] > 1 and met > came[1]
 

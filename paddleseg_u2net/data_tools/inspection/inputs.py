@@ -17,6 +17,7 @@ from paddleseg_u2net.datasets.pairing import (
     from_list,
     split_train_val,
 )
+from paddleseg_u2net.datasets.patterns import from_patterns
 from paddleseg_u2net.datasets.table import resolve_paths
 from paddleseg_u2net.io.yaml_text import YamlError, load_yaml
 
@@ -100,7 +101,11 @@ def of_settings(settings: DatasetSettings) -> Part:
     """The part that a configuration's ``train_dataset`` or ``val_dataset`` describes."""
     mode, folders = settings.mode, (settings.images, settings.masks)
     paths = resolve_paths(mode, settings.name, settings.dataset_root, settings.list_path, *folders)
-    if paths.list_file is None:
+    if paths.patterns is not None:
+        problems: List[Problem] = []
+        pairs = from_patterns(paths.root, paths.patterns, problems)
+        part = Part(mode, pairs, problems, root=paths.root)
+    elif paths.list_file is None:
         part = of_folders(mode, paths.images, paths.masks)
     else:
         part = of_list(mode, paths.list_file, paths.root, settings.separator)

@@ -7,27 +7,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
 from paddleseg_u2net import registry
 from paddleseg_u2net.architecture import Architecture
-from paddleseg_u2net.inference.description import Description
+from paddleseg_u2net.inference.description import Description, Shape
 from paddleseg_u2net.weights.layout import State
-from paddleseg_u2net.weights.onnx_write import onnx_bytes
+from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 
 if TYPE_CHECKING:
+    from paddleseg_u2net.export.layers import LayerJob
     from paddleseg_u2net.export.quantization.search import Found
 
 
 class Job(NamedTuple):
-    """What a format's writer is given: weights by the names of ``Program.shapes``, their network,
-    what the folder will say of itself, and the network of a lower precision that a search found.
+    """What a format's writer is given of a U²-Net: weights by the names of ``Program.shapes``,
+    their network, what the folder will say of itself, and the network of a lower precision that a
+    search found. Of other networks it is a `LayerJob`, if the format says that it takes them.
     """
 
     state: State
     model: Architecture
     description: Description
     found: Optional[Found] = None
+
+    @property
+    def used(self) -> Dict[str, str]:
+        """Versions of programs that were needed besides those of the format."""
+        return {}
+
+    @property
+    def shape_to_fix(self) -> Optional[Shape]:
+        """The shape that has yet to be written into what `onnx` returns."""
+        return self.description.shape
 
     def onnx(self) -> bytes:
         """Return the network as an ONNX file with one output, ``d0``, probabilities."""
@@ -36,6 +48,17 @@ class Job(NamedTuple):
         model, source = self.model, f"--format {self.description.format}"
         what = (model.stages, model.num_classes, model.in_channels)
         return onnx_bytes(self.state, *what, sides=False, source=source)
+
+    def write_paddle(self, folder: Path) -> None:
+        """Write Paddle's program and its weights."""
+        from paddleseg_u2net.export.paddle import write_paddle  # which loads Paddle
+
+        made, program = self.description, self.model.program()
+        weights = folded_weights(self.state, program, f"--format {made.format}")
+        write_paddle(folder, weights, program, made.output, made.shape)
+
+
+AnyJob = Union[Job, "LayerJob"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +75,19 @@ class Format:
         versions: imports the packages that ``write`` needs and returns their versions; raises
             ValueError, which says what to install, if one is missing.
         no_argmax: why there are no class numbers in it, if there are none.
+        any_network: whether ``write`` takes networks of any class: it asks the job only for
+            ``description``, ``onnx()``, ``shape_to_fix`` and ``write_paddle()``. Otherwise it is
+            for U²-Nets.
     """
 
     name: str
     help: str
     precisions: Tuple[str, ...]
     files: Tuple[Tuple[str, ...], ...]
-    write: Callable[[Path, Job], None]
+    write: Callable[[Path, Any], None]
     versions: Callable[[], Dict[str, str]] = dict
     no_argmax: str = ""
+    any_network: bool = False
 
 
 FORMATS: Dict[str, Format] = registry.table("export formats")

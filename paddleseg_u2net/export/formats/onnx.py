@@ -1,4 +1,4 @@
-"""What an ONNX file of a U²-Net becomes for export: fixed sizes, class numbers, half storage, of
+"""What an ONNX file becomes for export: fixed sizes, class numbers, half storage, of
 https://github.com/onnx/onnx/blob/main/docs/Operators.md, opset 13 and up.
 """
 
@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 import numpy as np
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.export.formats.format import Format, Job, register
+from paddleseg_u2net.export.formats.format import AnyJob, Format, register
 from paddleseg_u2net.inference.description import Description, ExportError, Shape
 from paddleseg_u2net.weights.file_type import optional_package
 
@@ -21,7 +21,7 @@ _FLOAT, _INT32 = 1, 6  # TensorProto's
 
 def finished(
     content: bytes,
-    shape: Shape,
+    shape: Optional[Shape],
     numbers: bool = False,
     half: bool = False,
     notes: Mapping[str, str] = {},
@@ -31,13 +31,14 @@ def finished(
     Args:
         content: a file with one output, ``d0``, probabilities; convolutions may be quantized.
         shape: of the input (N, C, H, W). With H and W given all sizes inside are constants, which
-            simple runtimes need, OpenCV's among them.
+            simple runtimes need, OpenCV's among them. None: it is in the file.
         numbers: whether the output is to be class numbers, ``classes``, int32 (N, H, W).
         half: whether kernels are to be stored in float16. They are computed with in float32.
         notes: texts by name, for the file's metadata.
     """
     model = optional_package("export", "onnx").load_model_from_string(content)
-    _fix(model, shape)
+    if shape is not None:
+        _fix(model, shape)
     if numbers:
         _number(model)
     if half:
@@ -148,11 +149,10 @@ def _store(graph: Any, name: str, array: np.ndarray) -> str:
     return name
 
 
-def _write(folder: Path, job: Job) -> None:
-    made = job.description
-    content = finished(
-        job.onnx(), made.shape, made.output == "argmax", made.precision == "fp16", metadata(made)
-    )
+def _write(folder: Path, job: AnyJob) -> None:
+    made, numbers = job.description, job.description.output == "argmax"
+    half = made.precision == "fp16"
+    content = finished(job.onnx(), job.shape_to_fix, numbers, half, metadata(made))
     (folder / "model.onnx").write_bytes(content)
 
 
@@ -177,5 +177,6 @@ register(
         files=(("model.onnx",),),
         write=_write,
         versions=_versions,
+        any_network=True,
     )
 )

@@ -1,11 +1,11 @@
-"""A U²-Net as OpenVINO's own files."""
+"""OpenVINO's own files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Dict, Iterable
 
-from paddleseg_u2net.export.formats.format import Format, Job, register
+from paddleseg_u2net.export.formats.format import AnyJob, Format, register
 from paddleseg_u2net.export.formats.onnx import finished, metadata
 from paddleseg_u2net.export.quantization.bf16 import make_markable, mark_precise
 from paddleseg_u2net.inference.backends.backend import engine_module
@@ -33,10 +33,10 @@ def write_openvino(
         path.write_text(text, encoding="utf-8")
 
 
-def _write(folder: Path, job: Job) -> None:
-    made, found = job.description, job.found
-    content = finished(job.onnx(), made.shape, made.output == "argmax", notes=metadata(made))
-    in_float = found.float_nodes if found and made.precision == "bf16" else ()
+def _write(folder: Path, job: AnyJob) -> None:
+    made, numbers = job.description, job.description.output == "argmax"
+    content = finished(job.onnx(), job.shape_to_fix, numbers, notes=metadata(made))
+    in_float = job.found.float_nodes if job.found and made.precision == "bf16" else ()
     write_openvino(folder, content, made.precision == "fp16", in_float)
 
 
@@ -56,5 +56,6 @@ register(
         files=(("model.bin", "model.xml"),),
         write=_write,
         versions=_versions,
+        any_network=True,
     )
 )

@@ -76,7 +76,7 @@ class Guard:
     def _errors(self, number: int, probability: np.ndarray) -> Tuple[float, float]:
         """Of one map (K, h, w): the error and the difference from float32."""
         sample = self.calibration.checking[number]
-        restore = self.calibration.preprocess.preset.restore
+        restore = self.calibration.preprocess.restore
         found, expected = (restore(x, sample.shape) for x in (probability, self.expected[number]))
         difference = float(np.abs(found - expected).mean(dtype=np.float64))
         if sample.mask is None:

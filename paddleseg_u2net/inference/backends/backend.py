@@ -128,6 +128,7 @@ class Model:
         shape: of the input (N, C, H, W).
         precision: such as ``fp32``.
         layer: a ``paddle.nn.Layer`` in place of files.
+        network: the class of a network that is no U²-Net.
     """
 
     format: str
@@ -137,6 +138,7 @@ class Model:
     shape: InputShape = ANY
     precision: str = "fp32"
     layer: Any = None
+    network: str = ""
 
     def file(self, *suffixes: str) -> Union[Path, bytes]:
         """The first file that ends in one of the suffixes; LoadError if there is none."""

@@ -33,7 +33,7 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
     inference = engine_module("paddle.inference", "paddle-inference")
     try:
         engine = inference.create_predictor(
-            _settings(inference, program, weights, threads or cores(), device)
+            _settings(inference, program, weights, threads or cores(), device, bool(model.network))
         )
         taken = engine.get_input_handle(engine.get_input_names()[0])
         given = engine.get_output_handle(engine.get_output_names()[0])
@@ -53,7 +53,9 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
     return EngineNetwork(run, "paddle-inference", model.output_type, model.num_classes, model.shape)
 
 
-def _settings(inference: Any, program: str, weights: str, threads: int, device: str) -> Any:
+def _settings(
+    inference: Any, program: str, weights: str, threads: int, device: str, is_other: bool
+) -> Any:
     config = inference.Config(program, weights)
     config.disable_glog_info()
     if device == "gpu":
@@ -66,8 +68,9 @@ def _settings(inference: Any, program: str, weights: str, threads: int, device: 
         return config
     config.disable_gpu()
     config.set_cpu_math_library_num_threads(threads)
-    if program.endswith(".json"):
-        # Programs of Paddle 3 stop in oneDNN: it has no bilinear_interp for their attributes.
+    if program.endswith(".json") or is_other:
+        # Programs of Paddle 3 stop in oneDNN: it has no bilinear_interp for their attributes. Those
+        # of Paddle 2 that pool to a grid stop in it at a second size.
         config.disable_mkldnn()
     else:
         config.enable_mkldnn()

@@ -15,8 +15,9 @@ def eager(
     autocast: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
     threads: Optional[int] = None,
 ) -> Network:
-    """A network that runs a layer, whose evaluation output is a list with the logits first, on the
-    device that Paddle is set to. ``threads``: on a CPU, for all that Paddle does from now on.
+    """A network that runs a layer, whose evaluation output is the logits, or a list or tuple with
+    them first, on the device that Paddle is set to. ``threads``: on a CPU, for all that Paddle does
+    from now on.
     """
     import paddle
 
@@ -25,7 +26,9 @@ def eager(
 
     def network(batch: np.ndarray) -> np.ndarray:
         with paddle.no_grad(), autocast():
-            return model(paddle.to_tensor(batch))[0].astype("float32").numpy()
+            outputs = model(paddle.to_tensor(batch))
+            logits = outputs if isinstance(outputs, paddle.Tensor) else outputs[0]
+            return logits.astype("float32").numpy()
 
     return network
 

@@ -11,7 +11,7 @@ import io
 import os
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List, Union
+from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Union
 
 from paddleseg_u2net.weights.checkpoints import find_network
 from paddleseg_u2net.weights.layout import State
@@ -140,9 +140,11 @@ class _Legacy:
         return data
 
 
-def read_torch(path: Path) -> State:
-    """The weights in a file of ``torch.save``, each array with its own memory; see
-    ``network_weights``. bfloat16 becomes float32, which is exact; other dtypes are kept.
+def read_torch(
+    path: Path, find: Callable[[Mapping[Any, Any], object], Dict[Any, Any]] = find_network
+) -> State:
+    """The weights that ``find`` takes of a file of ``torch.save``, each array with its own memory.
+    bfloat16 becomes float32, which is exact; other dtypes are kept.
     """
     with path.open("rb") as file:
         with named_errors(path, _SAVE):
@@ -152,7 +154,7 @@ def read_torch(path: Path) -> State:
             content = container.content()
             if not isinstance(content, dict):
                 raise ValueError(f"it holds a {type(content).__name__}, no dictionary of tensors")
-        state = find_network(content, path)
+        state = find(content, path)
         with named_errors(path, _SAVE):
             return _arrays(state, container)
 

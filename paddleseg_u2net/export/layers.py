@@ -1,0 +1,194 @@
+"""A network of any class as files: Paddle writes down what its layers compute, and paddle2onnx
+makes ONNX of that. A U²-Net is written from its list of operations instead, smaller and sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict
+
+import paddle
+
+from paddleseg_u2net import signals
+from paddleseg_u2net.export.paddle import activated, without_code
+from paddleseg_u2net.export.pooling import convertible
+from paddleseg_u2net.inference.backends import BackendError
+from paddleseg_u2net.inference.backends.choice import is_installed
+from paddleseg_u2net.inference.description import Description, ExportError, Shape
+from paddleseg_u2net.weights.file_type import optional_package
+
+# As of U²-Nets. From 17 on paddle2onnx writes LayerNormalization, over channels with wrong shapes.
+_OPSET = 13
+
+# For Paddle 2 and for Paddle 3. What they ask for beside them are optimizers, which are not used,
+# and an older onnx.
+PADDLE2ONNX = {"oldest": "1.3.1", "newest": "2.1.0"}
+
+# A process of its own: what paddle2onnx does not know it answers with an abort or `sys.exit`. Its
+# optimizers are left out, since they would install packages.
+_CONVERT = """
+import inspect, sys
+import paddle2onnx
+program, weights, target = sys.argv[1:4]
+taken = inspect.signature(paddle2onnx.export).parameters
+more = {"optimize_tool": "None"} if "optimize_tool" in taken else {}
+paddle2onnx.export(program, weights, target, opset_version=int(sys.argv[4]), **more)
+"""
+
+
+@dataclass
+class LayerJob:
+    """What a format's writer is given of a network that is no U²-Net: see `Job`. ``used``: versions
+    of the programs that were needed besides.
+    """
+
+    layer: Any
+    description: Description
+    used: Dict[str, str] = field(default_factory=dict)
+
+    found = None  # no lower precision is searched for
+    shape_to_fix = None  # Paddle writes the shape
+
+    def onnx(self) -> bytes:
+        """Return the network as an ONNX file with one output, ``d0``, probabilities."""
+        made = self.description
+        self.used["paddle2onnx"] = _paddle2onnx(f"--format {made.format}")
+        with tempfile.TemporaryDirectory() as name, convertible(self.layer):
+            program = _save(Path(name), self.layer, "probability", made.shape)
+            content = _converted(program, f"--format {made.format}")
+        return _tidied(content, made)
+
+    def write_paddle(self, folder: Path) -> None:
+        """Write Paddle's program and its weights."""
+        _save(folder, self.layer, self.description.output, self.description.shape)
+
+
+class _Evaluated(paddle.nn.Layer):
+    """The first output of a network's evaluation, activated."""
+
+    def __init__(self, network: Any, output: str) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+
+    # `jit.save` asks for this name of the first argument
+    def forward(self, images: Any) -> Any:
+        return activated(self.network(images)[0], self.output)
+
+
+def _save(folder: Path, layer: Any, output: str, shape: Shape) -> Path:
+    """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; the former."""
+    sizes = [-1 if number is None else number for number in shape]
+    network = _Evaluated(layer, output)
+    network.eval()
+    images = paddle.static.InputSpec(sizes, "float32", "input")
+    # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
+    with signals.held():
+        try:
+            program = paddle.jit.to_static(network, input_spec=[images], full_graph=True)
+            paddle.jit.save(program, str(folder / "model"))
+        except OSError:
+            raise
+        except Exception as error:  # whatever the network's own code raises of sizes not known
+            raise ExportError(
+                f"Paddle cannot write down what {type(layer).__name__} computes of an input "
+                f"{_text(shape)}: {type(error).__name__}: {_last_line(str(error))}"
+            ) from error
+    (folder / "model.pdiparams.info").unlink(missing_ok=True)
+    if (path := folder / "model.pdmodel").exists():
+        without_code(path)
+        return path
+    return folder / "model.json"
+
+
+def _converted(program: Path, asked: str) -> bytes:
+    """The ONNX file of a saved program."""
+    if program.suffix == ".json":
+        _narrow_scales(program)
+    target = program.with_name("model.onnx")
+    files = (program, program.with_name("model.pdiparams"), target)
+    command = [sys.executable, "-c", _CONVERT, *map(str, files), str(_OPSET)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode or not target.exists():
+        said = done.stdout + done.stderr
+        raise ExportError(
+            f"{asked}: paddle2onnx cannot convert this network: {_reason(said)}; "
+            "--format paddle needs no conversion"
+        )
+    return target.read_bytes()
+
+
+def _paddle2onnx(asked: str) -> str:
+    """The version of paddle2onnx; BackendError, which says how to install it."""
+    if not is_installed("paddle2onnx"):
+        version = PADDLE2ONNX["oldest" if paddle.__version__.startswith("2.") else "newest"]
+        raise BackendError(
+            f"{asked}: networks other than U²-Nets need the package paddle2onnx, which is not "
+            f"installed; for Paddle {paddle.__version__}: pip install --no-deps "
+            f"paddle2onnx=={version}, or take --format paddle"
+        )
+    return metadata.version("paddle2onnx")
+
+
+def _narrow_scales(program: Path) -> None:
+    """Write the scales of resizes as float32, where Paddle 3.3 has float64: paddle2onnx 2.1.0 knows
+    the former only.
+    """
+
+    def narrowed(entry: Dict[str, Any]) -> Dict[str, Any]:
+        if entry.get("N") == "scale" and entry["AT"]["#"] == "0.a_array":
+            for number in entry["AT"]["D"]:
+                number["#"] = number["#"].replace("0.a_f64", "0.a_f32")
+        return entry
+
+    content = json.loads(program.read_text(encoding="utf-8"), object_hook=narrowed)
+    program.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _tidied(content: bytes, made: Description) -> bytes:
+    """Give the output its name and its shape, as files of U²-Nets have them, and keep weights where
+    others look for them.
+    """
+    model = optional_package(f"--format {made.format}", "onnx").load_model_from_string(content)
+    graph = model.graph
+    given = graph.output[0]
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            graph.initializer.append(node.attribute[0].t)
+            graph.initializer[-1].name = node.output[0]
+            continue
+        node.output[:] = ["d0" if name == given.name else name for name in node.output]
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    given.name = "d0"
+    batch, _, height, width = made.shape
+    sides = zip("NCHW", (batch, made.num_classes, height, width), given.type.tensor_type.shape.dim)
+    for letter, extent, own in sides:
+        if extent is None:
+            own.dim_param = letter
+        else:
+            own.dim_value = extent
+    return model.SerializeToString()
+
+
+def _text(shape: Shape) -> str:
+    return "x".join("any" if number is None else str(number) for number in shape)
+
+
+def _reason(said: str) -> str:
+    """What of paddle2onnx's words says why it stopped."""
+    marked = [line for line in said.splitlines() if "ERROR" in line or "Oops" in line]
+    words = [line for line in marked if "unsupported features" not in line]
+    return _last_line(words[0] if words else said)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it does not say why"
