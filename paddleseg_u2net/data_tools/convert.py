@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad, Sample
 from paddleseg_u2net.data_tools.sample_writer import SampleWriter, Written, usable, write_lists
+from paddleseg_u2net.data_tools.similar_groups import with_similar
 from paddleseg_u2net.data_tools.splits import PARTS, Item, check_shares, folds, split
 from paddleseg_u2net.data_tools.train_yaml import fold_yaml, train_yaml
 from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
@@ -42,6 +43,7 @@ class Options:
     seed: int = 0
     # Its first group finds the group in an image's name; without it, groups are the source's.
     group_by: str = ""
+    group_similar: Optional[int] = None  # keep images together whose hashes differ in few bits
     resplit: bool = False  # divide anew what the source has divided
     copy: bool = False  # else hard links where that is possible
     mismatched_masks: str = "error"  # or resize: they are fitted to their images
@@ -97,11 +99,15 @@ def write(
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
         number = len(source.classes)
-        writer = SampleWriter(temporary, number, source.soft, options.copy, stretch)
+        prints = options.group_similar is not None
+        writer = SampleWriter(temporary, number, source.soft, options.copy, stretch, prints)
         written, bad = _write_all(writer, kept, options.workers, progress)
         bad = [*source.bad, *unnamed, *bad]
         if bad:
             _refuse(bad, len(written), options)
+        if options.group_similar is not None:
+            kept, remark = with_similar(kept, written, options.group_similar)
+            remarks.append(remark)
         parts, parted = _split(kept, {item.name: item for item in written}, options)
         own = not options.resplit and any(sample.split for sample in kept)
         if not options.allow_empty:

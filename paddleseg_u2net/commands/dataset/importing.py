@@ -54,6 +54,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="another one divides otherwise")
     add("--group_by", default="", metavar="REGEX",
         help="its first group finds an image's group in its name, else in its path")  # fmt: skip
+    add("--group_similar", type=at_least(0), nargs="?", const=8, metavar="BITS", help="keep images "
+        "together that look nearly the same; of 64 bits that may differ: 8")  # fmt: skip
     add("--resplit", action="store_true", help="divide anew what the source has divided")
     add("--size", type=at_least(1), nargs=2, default=[320, 320], metavar=("W", "H"),
         help="that train.yaml lets the network see; default: 320 320")  # fmt: skip

@@ -45,6 +45,7 @@ class Subject:
         self.config, self.seed, self.num_workers = config, seed, num_workers
         self.seconds = seconds
         self.dataset, self.preprocess = config.dataset("train"), config.preprocess()
+        config.count_iters(max(1, len(self.dataset) // config.batch_size))  # its rates need them
         self.num_classes, self.ignore_index = config.num_classes, config.ignore_index
         self.samples: List[Sample] = read_samples(
             self.dataset, self.preprocess, seed, 0.1 * seconds
