@@ -19,8 +19,9 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.data_tools.annotations.sample import AnnotatedDataset, Bad, Sample
 from paddleseg_u2net.data_tools.sample_writer import SampleWriter, Written, usable, write_lists
-from paddleseg_u2net.data_tools.splits import PARTS, Item, check_shares, split
-from paddleseg_u2net.data_tools.train_yaml import train_yaml
+from paddleseg_u2net.data_tools.similar_groups import with_similar
+from paddleseg_u2net.data_tools.splits import PARTS, Item, check_shares, folds, split
+from paddleseg_u2net.data_tools.train_yaml import fold_yaml, train_yaml
 from paddleseg_u2net.io.files import check_writable, new_dir, recover_dir, write_text
 from paddleseg_u2net.parallel import in_chunks, parallel_map
 
@@ -38,9 +39,11 @@ class Options:
 
     val_share: float = 0.1
     test_share: float = 0.0
+    folds: int = 0  # of a cross-validation; then there is no part for validation
     seed: int = 0
     # Its first group finds the group in an image's name; without it, groups are the source's.
     group_by: str = ""
+    group_similar: Optional[int] = None  # keep images together whose hashes differ in few bits
     resplit: bool = False  # divide anew what the source has divided
     copy: bool = False  # else hard links where that is possible
     mismatched_masks: str = "error"  # or resize: they are fitted to their images
@@ -68,6 +71,7 @@ class Imported:
     root: Path
     classes: Tuple[str, ...]
     parts: Dict[str, Part]
+    folds: List[Part] = field(default_factory=list)  # what each of them validates on
     bad: List[Bad] = field(default_factory=list)  # left out
     remarks: List[str] = field(default_factory=list)
 
@@ -95,12 +99,16 @@ def write(
     with new_dir(root) as temporary:
         stretch = options.mismatched_masks == "resize"
         number = len(source.classes)
-        writer = SampleWriter(temporary, number, source.soft, options.copy, stretch)
+        prints = options.group_similar is not None
+        writer = SampleWriter(temporary, number, source.soft, options.copy, stretch, prints)
         written, bad = _write_all(writer, kept, options.workers, progress)
         bad = [*source.bad, *unnamed, *bad]
         if bad:
             _refuse(bad, len(written), options)
-        parts = _split(kept, {item.name: item for item in written}, options)
+        if options.group_similar is not None:
+            kept, remark = with_similar(kept, written, options.group_similar)
+            remarks.append(remark)
+        parts, parted = _split(kept, {item.name: item for item in written}, options)
         own = not options.resplit and any(sample.split for sample in kept)
         if not options.allow_empty:
             _refuse_empty(written, "", source.remarks)
@@ -109,14 +117,21 @@ def write(
             root,
             source.classes,
             {name: _part(items, source.classes) for name, items in parts.items() if items},
+            [_part(items, source.classes) for items in parted],
             bad,
             [*source.remarks, *remarks, *_remarks(parts, written, source.classes, options)],
         )
-        write_lists(
-            temporary, {p: [(i.image, i.mask) for i in items] for p, items in parts.items()}
-        )
+        _write_lists(temporary, parts)
+        for number, fold in enumerate(parted, start=1):
+            held_out = {item.name for item in fold}
+            others = [item for item in parts["train"] if item.name not in held_out]
+            _write_lists(temporary / f"fold_{number}", {"train": others, "val": fold})
         _write_texts(temporary, result, source.soft, about, options)
     return result
+
+
+def _write_lists(folder: Path, parts: Mapping[str, Sequence[Written]]) -> None:
+    write_lists(folder, {p: [(i.image, i.mask) for i in items] for p, items in parts.items()})
 
 
 def check_output(root: Path, sources: Sequence[Path]) -> None:
@@ -176,7 +191,8 @@ def _grouped(samples: List[Sample], options: Options) -> Tuple[List[Sample], Lis
 
 def _split(
     samples: Sequence[Sample], written: Mapping[str, Written], options: Options
-) -> Dict[str, List[Written]]:
+) -> Tuple[Dict[str, List[Written]], List[List[Written]]]:
+    """The parts, and the folds of the training part, if there are to be any."""
     items = []
     for sample in samples:
         content = written.get(sample.name)
@@ -184,8 +200,14 @@ def _split(
             own = "" if options.resplit else sample.split
             classes = len(content.classes)
             items.append(Item(sample.name, content.share, classes, sample.group, own))
-    names = split(items, options.val_share, options.test_share, options.seed)
-    return {part: [written[name] for name in names[part]] for part in PARTS}
+    parted: List[List[str]] = []
+    if options.folds:
+        parted, test = folds(items, options.folds, options.test_share, options.seed)
+        names = {"train": sorted(name for own in parted for name in own), "val": [], "test": test}
+    else:
+        names = split(items, options.val_share, options.test_share, options.seed)
+    parts = {part: [written[name] for name in names[part]] for part in PARTS}
+    return parts, [[written[name] for name in own] for own in parted]
 
 
 def _part(items: Sequence[Written], classes: Sequence[str]) -> Part:
@@ -204,7 +226,11 @@ def _remarks(
     classes: Sequence[str],
     options: Options,
 ) -> Iterator[str]:
-    asked = {"val": options.val_share, "test": options.test_share, "train": 1.0}
+    asked = {
+        "val": 0.0 if options.folds else options.val_share,
+        "test": options.test_share,
+        "train": 1.0,
+    }
     for part, share in asked.items():
         if share and not parts[part]:
             yield f"the source's own division has no {part} part; --resplit divides anew"
@@ -284,6 +310,9 @@ def _write_texts(
     values = "soft" if soft else "index"
     used = train_yaml(result.root, result.classes, values, result.parts, options.size)
     write_text(folder / "train.yaml", used)
+    for number in range(1, len(result.folds) + 1):
+        used = fold_yaml(result.root, result.classes, values, number, len(result.folds))
+        write_text(folder / f"fold_{number}.yaml", used)
     how: Dict[str, Optional[Any]] = asdict(options)
     del how["workers"]  # changes nothing
     told = {
@@ -293,6 +322,7 @@ def _write_texts(
         "classes": list(result.classes),
         "soft": soft,
         "parts": {name: asdict(part) for name, part in result.parts.items()},
+        "folds": [asdict(part) for part in result.folds],
         "remarks": result.remarks,
         "left_out": [{"image": str(item.image), "why": item.why} for item in result.bad],
     }

@@ -17,6 +17,7 @@ from PIL import Image
 
 from paddleseg_u2net.data_tools.annotations.mask_files import MaskSizeError
 from paddleseg_u2net.data_tools.annotations.sample import AnnotationError, Bad, Sample
+from paddleseg_u2net.data_tools.inspection.near_duplicates import Fingerprint, fingerprint
 from paddleseg_u2net.datasets.mask_encoding import IGNORE
 from paddleseg_u2net.datasets.name_rules import fold_case
 from paddleseg_u2net.io.files import write_text
@@ -67,6 +68,7 @@ class Written:
     classes: Tuple[int, ...]  # numbers that it shows, without background
     ignored: bool  # some pixels are
     stretched: bool = False  # the mask was of another size than the image
+    print: Optional[Fingerprint] = None  # by which images that look alike are found
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class SampleWriter:
     soft: bool  # masks are probabilities
     copy: bool
     stretch: bool = False  # fit a mask file of another size to its image; else it is bad
+    prints: bool = False  # take fingerprints
 
     def __call__(self, sample: Sample) -> Union[Written, Bad]:
         """Decode image and mask, and write both."""
@@ -109,7 +112,8 @@ class SampleWriter:
             if not self.soft:
                 drawn.putpalette([0, 0, 0, *color_map(255).ravel().tolist()])
             write_picture(self.root / path, drawn)
-        return Written(sample.name, image, path, share, classes, ignored, stretched)
+        found = fingerprint(picture) if self.prints else None
+        return Written(sample.name, image, path, share, classes, ignored, stretched, found)
 
     def _mask(self, sample: Sample, shape: Tuple[int, int]) -> Tuple[np.ndarray, bool]:
         try:

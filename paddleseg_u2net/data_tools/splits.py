@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 PARTS = ("train", "val", "test")
@@ -78,6 +78,40 @@ def split(
         part: sorted(item.name for unit in members for item in unit.items)
         for part, members in parts.items()
     }
+
+
+def folds(
+    items: Iterable[Item], count: int, test_share: float = 0.0, seed: int = 0
+) -> Tuple[List[List[str]], List[str]]:
+    """Divide images into ``count`` folds, of which each is validated on once, and a testing part.
+
+    Each fold is a fair sample as validation is in `split`, with groups kept together; sizes are as
+    equal as groups allow. Images that have to be in training or validation are in some fold.
+    Without a testing part the first fold is what `split` takes for that share of validation.
+
+    Returns:
+        Sorted names of each fold, and of the testing part.
+    """
+    by_name = {item.name: item for item in items}
+    pooled = [
+        replace(item, split="train") if item.split == "val" else item for item in by_name.values()
+    ]
+    parts = split(pooled, 0, test_share, seed)
+    rest = [replace(by_name[name], split="") for name in parts["train"]]  # in their names' order
+    free = _ordered(_units(rest, seed))
+    if len(free) < count:
+        groups = " groups" if any(item.group for item in rest) else ""
+        raise SplitError(
+            f"folds: {len(free)}{groups or ' images'} cannot be divided into {count}; ask for fewer"
+        )
+    found: List[List[_Unit]] = []
+    for left in range(count, 0, -1):
+        size = math.floor(_size(free) / left + 0.5)
+        taken = _take(free, size, least=1, most=len(free) - left + 1)
+        found.append([free[index] for index in taken] if left > 1 else free)
+        free = [unit for index, unit in enumerate(free) if index not in taken]
+    names = [sorted(item.name for unit in units for item in unit.items) for units in found]
+    return names, parts["test"]
 
 
 def check_shares(val_share: float, test_share: float) -> None:

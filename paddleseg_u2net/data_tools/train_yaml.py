@@ -15,6 +15,8 @@ _BASE = "_base_/u2net.yml"
 # Of the size; the paper crops 288 of 320.
 _CROP = 0.9
 _MOVED = "# Trains on this folder. Moved it? Correct dataset_root and _base_.\n"
+_MOVED_FOLD = "# Moved it? Correct dataset_root here and in train.yaml.\n"
+_FOLD = "# Fold {number} of {count}: validates on its own images, trains on those of the others.\n"
 _NO_CONFIGS = "# _base_ is to point to the folder configs of paddleseg_u2net.\n"
 _TEST = "# To score on the testing part: --opts val_dataset.val_path=test_list.txt\n"
 _FLIP = "  - {type: RandomHorizontalFlip, prob: 0.5}\n"
@@ -50,13 +52,7 @@ def train_yaml(
     }
     for part in ("train", "val"):
         if part in parts:
-            tree[f"{part}_dataset"] = {
-                "type": "PairDataset",
-                "dataset_root": str(root),
-                f"{part}_path": f"{part}_list.txt",
-                "mask_values": mask_values,
-                "class_names": list(classes),
-            }
+            tree[f"{part}_dataset"] = _dataset(root, classes, mask_values, part)
     if "train" in parts:
         # The paper's recipe for any size, but for its vertical flip.
         crop = [max(1, round(side * _CROP)) for side in size]
@@ -65,10 +61,36 @@ def train_yaml(
             {"type": "RandomCrop", "crop_size": crop},
             {"type": "RandomHorizontalFlip", "prob": 0.5},
         ]
-    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    text = _dumped(tree)
     before = _MOVED + ("" if CONFIGS.is_dir() else _NO_CONFIGS) + (_TEST if "test" in parts else "")
     after = _FINE_TUNING if "train" in parts else ""
     return before + text.replace(_FLIP, _FLIP + _OTHER_FLIP) + after
+
+
+def fold_yaml(root: Path, classes: Sequence[str], mask_values: str, number: int, count: int) -> str:
+    """Return the text of the configuration of one of ``count`` folds, over ``train.yaml``."""
+    tree: Dict[str, Any] = {
+        "_base_": "train.yaml",
+        "train_dataset": {"train_path": f"fold_{number}/train_list.txt"},
+        "val_dataset": _dataset(root.resolve(), classes, mask_values, "val", f"fold_{number}/"),
+    }
+    return _FOLD.format(number=number, count=count) + _MOVED_FOLD + _dumped(tree)
+
+
+def _dataset(
+    root: Path, classes: Sequence[str], mask_values: str, part: str, folder: str = ""
+) -> Dict[str, Any]:
+    return {
+        "type": "PairDataset",
+        "dataset_root": str(root),
+        f"{part}_path": f"{folder}{part}_list.txt",
+        "mask_values": mask_values,
+        "class_names": list(classes),
+    }
+
+
+def _dumped(tree: Dict[str, Any]) -> str:
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
 def _base(root: Path) -> str:

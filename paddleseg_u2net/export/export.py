@@ -200,7 +200,8 @@ def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> N
         raise ExportError(
             f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. Allow "
             "more (--max_mae_increase), or take --precision fp32; in fp32 this is a defect of the "
-            "program or of the disk: try again, and report it"
+            "program, of paddle2onnx (of no U²-Net, nor of --format paddle) "
+            "or of the disk: try again, and report it"
         )
 
 

@@ -4,7 +4,9 @@ makes ONNX of that. A U²-Net is written from its list of operations instead, sm
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import paddle
+import paddle.nn.functional as F
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.export.paddle import activated, without_code
@@ -70,34 +73,52 @@ class LayerJob:
 
 
 class _Evaluated(paddle.nn.Layer):
-    """The first output of a network's evaluation, activated."""
+    """The first output of a network's evaluation, at the image's size, activated."""
 
-    def __init__(self, network: Any, output: str) -> None:
+    def __init__(self, network: Any, output: str, resizes: bool) -> None:
         super().__init__()
-        self.network, self.output = network, output
+        self.network, self.output, self.resizes = network, output, resizes
 
     # `jit.save` asks for this name of the first argument
     def forward(self, images: Any) -> Any:
-        return activated(self.network(images)[0], self.output)
+        logits = self.network(images)[0]
+        if self.resizes:
+            logits = F.interpolate(logits, paddle.shape(images)[2:], mode="bilinear")
+        return activated(logits, self.output)
+
+
+@paddle.no_grad()
+def _gives_other_sizes(layer: Any, shape: Shape) -> bool:
+    """Whether the maps of some image that the layer takes have another size than the image."""
+    for side in (65, 64):  # not all take an odd one
+        size = [side if number is None else number for number in shape[2:]]
+        with contextlib.suppress(Exception):  # whatever the network's own code raises
+            return layer(paddle.zeros([1, shape[1], *size]))[0].shape[2:] != size
+    return False
 
 
 def _save(folder: Path, layer: Any, output: str, shape: Shape) -> Path:
     """Write ``model.json`` (Paddle 2: ``model.pdmodel``) and ``model.pdiparams``; the former."""
     sizes = [-1 if number is None else number for number in shape]
-    network = _Evaluated(layer, output)
+    layer.eval()
+    network = _Evaluated(layer, output, _gives_other_sizes(layer, shape))
     network.eval()
     images = paddle.static.InputSpec(sizes, "float32", "input")
     # Paddle asks Python where each operator was called; an exception then is a crash in its C++.
     with signals.held():
         try:
             program = paddle.jit.to_static(network, input_spec=[images], full_graph=True)
-            paddle.jit.save(program, str(folder / "model"))
+            try:
+                paddle.jit.save(program, str(folder / "model"))
+            finally:  # Paddle 2 has put translated code into each of the layers
+                program.forward.rollback()
         except OSError:
             raise
         except Exception as error:  # whatever the network's own code raises of sizes not known
+            said = _reason(f"{error}\n{type(error).__name__}: {error}")
             raise ExportError(
                 f"Paddle cannot write down what {type(layer).__name__} computes of an input "
-                f"{_text(shape)}: {type(error).__name__}: {_last_line(str(error))}"
+                f"{_text(shape)}: {said}"
             ) from error
     (folder / "model.pdiparams.info").unlink(missing_ok=True)
     if (path := folder / "model.pdmodel").exists():
@@ -183,12 +204,8 @@ def _text(shape: Shape) -> str:
 
 
 def _reason(said: str) -> str:
-    """What of paddle2onnx's words says why it stopped."""
-    marked = [line for line in said.splitlines() if "ERROR" in line or "Oops" in line]
-    words = [line for line in marked if "unsupported features" not in line]
-    return _last_line(words[0] if words else said)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it does not say why"
+    """The line of a program's words that says why it stopped."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    marked = [line for line in lines if re.search(r"\w+Error: |\[ERROR\]", line)]
+    lines = [line for line in marked if "unsupported features" not in line] or lines[-1:]
+    return lines[0].replace("[ERROR][Paddle2ONNX] ", "")[:300] if lines else "it does not say why"

@@ -10,7 +10,7 @@ import numpy as np
 from paddleseg_u2net.datasets.synthetic import draw_pair
 from paddleseg_u2net.inference.backends.backend import Network, output_type_of
 from paddleseg_u2net.inference.description import Shape
-from paddleseg_u2net.inference.pipeline import activate
+from paddleseg_u2net.inference.pipeline import activate, resized
 from paddleseg_u2net.inference.preprocess import Preprocess
 
 # Differences of probabilities, the largest and the mean one. In float32 they come from sums in
@@ -57,6 +57,7 @@ def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Sh
     sizes, found, gives = [], [], output_type_of(exported)
     for choices in _batches(preprocess, shape):
         batch, logits = _taken(model, choices)
+        logits = resized(logits, batch.shape[2:])
         sizes.append((len(batch), batch.shape[2], batch.shape[3]))
         found.append(_differences(activate(logits), exported(batch), gives))
     largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN

@@ -131,8 +131,8 @@ class Pipeline:
         variants = list(itertools.product(self.augment.scales, self.augment.flips()))
         for scale, flip in variants:
             size = tuple(max(1, int(side * scale + 0.5)) for side in (height, width))
-            logits = np.flip(self._logits(np.flip(_resized(batch, size), flip)), flip)
-            logits = _resized(logits, (height, width))
+            logits = np.flip(self._logits(np.flip(resized(batch, size), flip)), flip)
+            logits = resized(logits, (height, width))
             total = logits if total is None else total + logits
         assert total is not None
         return activate(total / np.float32(len(variants)))
@@ -192,7 +192,7 @@ def classes_of(probability: np.ndarray) -> np.ndarray:
     return probability.argmax(0).astype(np.uint8)
 
 
-def _resized(batch: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
+def resized(batch: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
     """(N, C, h, w) -> (N, C, H, W), as ``resize_planes``."""
     planes = resize_planes(batch.reshape(-1, *batch.shape[2:]), shape)
     return planes.reshape(*batch.shape[:2], *shape)

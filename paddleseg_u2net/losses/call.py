@@ -31,10 +31,8 @@ def call_loss(loss: Any, head: Any, label: Tensor) -> Tensor:
     if kind is not None:
         _check_head(name_of(loss), kind, head, label)
         label = _label_for(loss, label, kind.soft)
-        if kind.form == "map" and type(loss).__module__.startswith("paddleseg."):
-            class_numbers(
-                label, head.shape[1], loss.ignore_index, name_of(loss)
-            )  # it does not look
+        if name_of(loss) == "MultiClassFocalLoss":  # PaddleSeg's own, which does not look
+            class_numbers(label, head.shape[1], loss.ignore_index, name_of(loss))
     return scalar(loss, loss(head, label))
 
 
@@ -43,7 +41,7 @@ def scalar(loss: Any, value: Any) -> Tensor:
     if isinstance(value, (list, tuple)):
         return paddle.add_n([scalar(loss, item) for item in value])
     if not isinstance(value, Tensor) or value.size != 1:
-        got = f"shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
+        got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(
             f"{name_of(loss)}: expected one number for each head, got {got}; take reduction: mean"
         )
@@ -59,8 +57,8 @@ def _label_for(loss: Any, label: Tensor, soft: bool) -> Tensor:
     if bool((whole.astype(label.dtype) != label).any()):
         raise ValueError(
             f"{name_of(loss)}: expected class numbers, got a soft mask (grey values are shares of "
-            "the foreground); set mask_values: binary, or take a loss for soft masks such as "
-            "BCELoss, DiceLoss or DeepSupervisionLoss"
+            "the foreground); take a loss for soft masks, such as BCELoss, DiceLoss or "
+            "DeepSupervisionLoss, or masks of two values"
         )
     return whole
 
@@ -71,18 +69,19 @@ def _check_head(name: str, kind: Kind, head: Any, label: Tensor) -> None:
         form, forms = "a dictionary", ("embedding",)
     elif isinstance(head, list):
         form, forms = f"{len(head)} tensors", ("pair", "points") if len(head) == 2 else ()
-    elif head.ndim == 2 or head.shape[2:] == [1, 1]:
-        form, forms = f"the shape {head.shape}", ("vector",)
+    elif head.ndim == 2 or list(head.shape[2:]) == [1, 1]:
+        form, forms = f"the shape {list(head.shape)}", ("vector",)
     else:
-        form, forms = f"the shape {head.shape}", ("map", "edges")
+        form, forms = f"the shape {list(head.shape)}", ("map", "edges")
     if name != "MixedLoss" and kind.form not in forms:
         raise ValueError(f"{name}: this loss is of {FORMS[kind.form]}, but a head has {form}")
     if forms != ("map", "edges"):
         return
     if why := kind.refuses(head.shape[1]):
         raise ValueError(f"{name}: {why}, but a head has {head.shape[1]}")
-    if head.shape[2:] != label.shape[-2:] and not kind.any_size:
+    size, expected = list(head.shape[2:]), list(label.shape[-2:])
+    if size != expected and not kind.any_size:
         raise ValueError(
-            f"{name}: expected a head of the label's size, {label.shape[-2:]} (height, width), got "
-            f"{head.shape[2:]}; the network has to resize its heads"
+            f"{name}: expected a head of the label's size, {expected} (height, width), got {size}; "
+            "the network has to resize its heads"
         )

@@ -129,8 +129,8 @@ class MendedDistillCrossEntropyLoss(MendedCrossEntropyLoss):
         name, classes = "DistillCrossEntropyLoss", student.shape[1]
         if student.shape != teacher.shape:
             raise ValueError(
-                f"{name}: expected logits of one shape, got {student.shape} of the student and "
-                f"{teacher.shape} of the teacher"
+                f"{name}: expected logits of one shape, got {list(student.shape)} of the student "
+                f"and {list(teacher.shape)} of the teacher"
             )
         _, valid = class_numbers(label, classes, self.ignore_index, name)
         weights = class_weights(self.weight, classes, name)

@@ -10,6 +10,7 @@ from paddle import Tensor, nn
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, U2NET, Stage, StageTable
 from paddleseg_u2net.models.stages import Stages
+from paddleseg_u2net.onednn.run import run, suits
 
 
 class U2NetOnBackbone(Stages):
@@ -71,7 +72,7 @@ class U2NetOnBackbone(Stages):
         """(N, C, H, W) -> [(N, num_classes, H, W), ...]; see ``U2Net``."""
         features = list(self.backbone(x))
         behind = self.encode(features[-1], self.features + 1, self.depth)
-        return self.fuse(self.decode([*features, *behind]), x)
+        return self.fuse(self.sides(self.decode([*features, *behind])), x)
 
 
 class U2NetPOnBackbone(U2NetOnBackbone):
@@ -112,6 +113,9 @@ class U2NetBackbone(Stages):
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, C, H / 2^i, W / 2^i) for i in 0 .. 5], fine to coarse."""
+        return run(self, self._features, x) if suits(self, x) else self._features(x)
+
+    def _features(self, x: Tensor) -> List[Tensor]:
         return self.encode(x, 1, len(self.feat_channels))
 
 

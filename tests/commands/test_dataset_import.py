@@ -380,3 +380,52 @@ def test_u2netp_learns_from_an_import(shared, tmp_path, capsys):
     said = capsys.readouterr().out
     scores = [float(x) for x in re.findall(r"mIoU: ([\d.]+)", said)]
     assert scores[-1] > 0.65  # nothing but background is 0.485
+
+
+def test_folds_train_and_are_summarised(tmp_path, capsys, monkeypatch):
+    """As the documentation has it, but smaller: three folds, a model each, one table."""
+    words = ["import", *make_folders(tmp_path / "source"), "--output", str(tmp_path / "mine")]
+    assert main("dataset", [*words, "--folds", "3", "--test_share", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "for k in 1 2 3; do python tools/train.py --config" in said
+    assert "python tools/val.py --model_path output/fold_*/best_model" in said
+    made = json.loads((tmp_path / "mine/import.json").read_text())
+    assert [fold["images"] for fold in made["folds"]] == [3, 3, 3]
+    assert {part: made["parts"][part]["images"] for part in made["parts"]} == {
+        "train": 9,
+        "test": 1,
+    }
+    monkeypatch.chdir(tmp_path)
+    whole = set((tmp_path / "mine/train_list.txt").read_text().splitlines())
+    seen = []
+    for number in (1, 2, 3):
+        folder = tmp_path / f"mine/fold_{number}"
+        train, val = (
+            set((folder / f"{p}_list.txt").read_text().splitlines()) for p in ("train", "val")
+        )
+        assert train | val == whole and not train & val
+        seen += val
+        words = ["--config", f"mine/fold_{number}.yaml", "--save_dir", f"output/fold_{number}"]
+        words += ["--do_eval", "--iters", "1", "--batch_size", "2", "--opts"]
+        assert (
+            main("train", [*words, "preprocess.size=[32,32]", "train_dataset.transforms=[]"]) == 0
+        )
+    assert sorted(seen) == sorted(whole)
+    capsys.readouterr()
+    models = [f"output/fold_{number}/best_model" for number in (1, 2, 3)]
+    assert main("val", ["--model_path", *models, "--json", "folds.json"]) == 0
+    content = json.loads((tmp_path / "folds.json").read_text())
+    assert list(content["models"]) == ["fold_1", "fold_2", "fold_3"]
+    assert content["pooled"]["images"] == 9
+    assert np.sum(content["pooled"]["confusion_matrix"]) == 9 * SHAPE[0] * SHAPE[1]
+    assert re.search(r"fold_1 +fold_2 +fold_3 +mean +std +pooled", capsys.readouterr().out)
+
+
+def test_folds_have_no_share_of_validation(tmp_path, capsys):
+    words = ["import", *make_folders(tmp_path / "source"), "--output", str(tmp_path / "mine")]
+    with pytest.raises(SystemExit):
+        main("dataset", [*words, "--folds", "3", "--val_share", "0.2"])
+    assert "--val_share: has no effect with --folds" in capsys.readouterr().err
+    assert main("dataset", [*words, "--folds", "11"]) == 1
+    assert "folds: 10 images cannot be divided into 11" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()

@@ -230,6 +230,7 @@ def test_a_size_that_is_given_counts():
         ({"precision": "fp16"}, "precision: it is a flag of tools/train.py here; give --precision"),
         ({"optimizer": {"type": "AdamWDL_CAE"}}, "AdamWDL_CAE lowers the rate .*take AdamW, with"),
         ({"optimizer": {"type": "AdamWDL"}}, "AdamWDL lowers the rate .*take AdamW, with"),
+        ({"use_ema": True}, "use_ema: it is a flag of tools/train.py here; give --use_ema$"),
         ({"amp": {}}, "amp: there is no such key here; .*--precision fp16"),
         ({"profiler": {}}, "profiler: .*--profiler_options"),
         ({"export": {"transforms": []}}, "export.transforms: an exported model sees images as va"),

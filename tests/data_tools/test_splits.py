@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_u2net.data_tools.splits import PARTS, Item, SplitError, split
+from paddleseg_u2net.data_tools.splits import PARTS, Item, SplitError, folds, split
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -192,3 +192,66 @@ def test_too_few_images():
     assert split(drawn(1), 0) == {"train": ["0/image 0"], "val": [], "test": []}
     with pytest.raises(SplitError, match="no images"):
         split([], 0.1)
+
+
+@given(collections(), st.integers(2, 3), st.sampled_from([0.0, 0.1]), st.integers(0, 5))
+@settings(max_examples=150, deadline=None)
+def test_folds_are_a_partition_that_keeps_groups_together(items, count, test, seed):
+    try:
+        parted, tested = folds(items, count, test, seed)
+    except SplitError as error:  # three units are all that is sure
+        assert test and "cannot be divided into" in str(error)
+        return
+    assert len(parted) == count and all(parted)
+    assert bool(tested) == bool(test)
+    assert sorted([*tested, *itertools.chain(*parted)]) == sorted(item.name for item in items)
+    place = {name: number for number, names in enumerate([tested, *parted]) for name in names}
+    for group in {item.group for item in items} - {""}:
+        assert len({place[item.name] for item in items if item.group == group}) == 1
+    # in any order
+    assert folds(reversed(items), count, test, seed) == (parted, tested)
+
+
+def test_folds_are_as_equal_as_can_be_and_fair_samples():
+    items = drawn(503, seed=3)
+    parted, tested = folds(items, 5)
+    assert sorted(map(len, parted)) == [100, 100, 101, 101, 101] and not tested
+    share = {item.name: item.share for item in items}
+
+    def spread(parted):
+        means = [sum(share[name] for name in names) / len(names) for names in parted]
+        empty = [sum(not share[name] for name in names) for names in parted]
+        return max(means) - min(means), max(empty) - min(empty)
+
+    names, rng, by_chance = sorted(share), random.Random(0), []
+    for _ in range(100):
+        rng.shuffle(names)
+        by_chance.append(spread([names[start::5] for start in range(5)]))
+    for own, others in zip(spread(parted), zip(*by_chance)):
+        assert own < 0.5 * sum(others) / len(others)
+    # what is validated on without folds is the first one
+    assert folds(drawn(500), 5)[0][0] == split(drawn(500), 0.2)["val"]
+    assert folds(items, 5, seed=1)[0] != parted
+
+
+def test_folds_of_groups_are_of_like_size():
+    items = drawn(300, seed=1, groups=40)
+    counts = [len(names) for names in folds(items, 4)[0]]
+    assert sum(counts) == 300 and max(counts) - min(counts) <= 2
+
+
+def test_a_source_keeps_its_testing_part_beside_folds():
+    items = [Item(f"n{n}", 0.1, split=("train", "val", "test")[n % 3]) for n in range(30)]
+    parted, tested = folds(items, 5)
+    assert tested == sorted(item.name for item in items if item.split == "test")
+    assert [len(names) for names in parted] == [4] * 5
+    mixed = [Item("a", 0.1, group="g", split="val"), Item("b", 0.1, group="g", split="test")]
+    with pytest.raises(SplitError, match="group g: its images have to stay together"):
+        folds([*mixed, *items], 2)
+
+
+def test_more_folds_than_images_are_refused():
+    with pytest.raises(SplitError, match="folds: 4 images cannot be divided into 5; ask for fewer"):
+        folds(drawn(4), 5)
+    with pytest.raises(SplitError, match="folds: 2 groups cannot be divided into 3"):
+        folds([Item(f"n{n}", 0.1, group=f"g{n % 2}") for n in range(9)], 3)

@@ -48,7 +48,7 @@ def test_both_halves_together_are_a_u2net():
     for network in (whole, halves):
         network.train()
     for ours, theirs in zip(halves(images(30)), whole(images(30))):
-        assert (ours == theirs).all()
+        assert float((ours - theirs).abs().max()) < 1e-4  # sums in another order
     full = U2NetPOnBackbone(U2NetPBackbone())  # six features need no further stage
     assert {n.removeprefix("backbone.") for n in full.state_dict()} == set(U2NetP().state_dict())
 

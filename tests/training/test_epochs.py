@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.training.diagnosis.subject import Subject
 from tests.training.runs import outcome, train, trainer_of
 
 
@@ -62,3 +64,9 @@ def test_the_flag_overrides_the_configuration(tmp_path, tiny, capsys):
     with pytest.raises(SystemExit):
         main("train", [*words, "--iters", "3"])
     assert "--iters: not allowed with argument --epochs" in capsys.readouterr().err
+
+
+def test_the_doctor_counts_them_too(tiny):
+    config = Config(in_epochs(tiny, 3))
+    Subject(config, seed=0, num_workers=0, seconds=1.0)
+    assert config.iters == 12

@@ -34,6 +34,10 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
         result.error("coco: --images has an effect with --annotations only")
     if getattr(arguments, "tolerance", 0) < 0:
         result.error(f"--tolerance: expected 0 or more, got {arguments.tolerance}")
+    if arguments.folds and arguments.val_share is not None:
+        result.error("--val_share: has no effect with --folds, which validate on all in turn")
+    if arguments.val_share is None:
+        arguments.val_share = 0.0 if arguments.folds else Options.val_share
     return arguments
 
 
@@ -41,13 +45,17 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to make of it")
     add = group.add_argument
     add("--output", type=Path, required=True, metavar="DIR", help="a new or empty folder")
-    add("--val_share", type=float, default=0.1, metavar="SHARE",
-        help="of the images, for validation; default: %(default)s")  # fmt: skip
+    add("--val_share", type=float, metavar="SHARE",
+        help=f"of the images, for validation; default: {Options.val_share}")  # fmt: skip
+    add("--folds", type=at_least(2), default=0, metavar="K",
+        help="instead: K folds of a cross-validation, with a configuration each")  # fmt: skip
     add("--test_share", type=float, default=0.0, metavar="SHARE",
         help="of the images, for testing; default: %(default)s")  # fmt: skip
     add("--seed", type=int, default=0, help="another one divides otherwise")
     add("--group_by", default="", metavar="REGEX",
         help="its first group finds an image's group in its name, else in its path")  # fmt: skip
+    add("--group_similar", type=at_least(0), nargs="?", const=8, metavar="BITS", help="keep images "
+        "together that look nearly the same; of 64 bits that may differ: 8")  # fmt: skip
     add("--resplit", action="store_true", help="divide anew what the source has divided")
     add("--size", type=at_least(1), nargs=2, default=[320, 320], metavar=("W", "H"),
         help="that train.yaml lets the network see; default: 320 320")  # fmt: skip
@@ -98,7 +106,14 @@ def _report(result: Imported) -> str:
         lines += ["", *(f"Note: {remark}." for remark in result.remarks)]
     config = shlex.quote(str(result.root / "train.yaml"))
     lines += ["", "Next:", f"  python tools/dataset.py check --config {config}"]
-    if "train" in result.parts:
+    if result.folds:
+        fold, numbers = shlex.quote(str(result.root / "fold_")), range(1, len(result.folds) + 1)
+        lines += [
+            f"  for k in {' '.join(map(str, numbers))}; do python tools/train.py --config "
+            f"{fold}$k.yaml --save_dir output/fold_$k --do_eval; done",
+            "  python tools/val.py --model_path output/fold_*/best_model --json folds.json",
+        ]
+    elif "train" in result.parts:
         evaluation = " --do_eval" if "val" in result.parts else ""
         lines.append(f"  python tools/train.py --config {config}{evaluation}")
     return "\n".join(lines)
@@ -106,7 +121,8 @@ def _report(result: Imported) -> str:
 
 def _table(result: Imported) -> List[str]:
     names = [name for name in PARTS if name in result.parts]
-    parts = [result.parts[name] for name in names]
+    parts = [*(result.parts[name] for name in names), *result.folds]
+    names += [f"fold {number}" for number in range(1, len(result.folds) + 1)]
     rows = [
         ["", *names],
         ["images", *(str(part.images) for part in parts)],

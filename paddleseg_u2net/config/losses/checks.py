@@ -156,7 +156,7 @@ def check_classes(types: Any, num_classes: int, soft: bool, faults: List[str]) -
         elif soft and not kind.soft:
             faults.append(
                 f"{where}.type: {block['type']} takes classes, and train_dataset.mask_values is "
-                "soft; set that to binary, or take " + _instead(1)[5:]
+                "soft; take a loss for soft masks, such as BCELoss, DiceLoss or DeepSupervisionLoss"
             )
 
 

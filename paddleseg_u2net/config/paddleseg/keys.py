@@ -16,25 +16,26 @@ _LEFT_OUT = {
     "out, too",
     "to_static_training": "compiles the same arithmetic; here a step runs as it is",
 }
-_FLAGS = {
-    "precision": "--precision",
-    "amp_level": "--amp_level",
-    "save_dir": "--save_dir",
-    "save_interval": "--save_interval",
-    "log_iters": "--log_iters",
-    "num_workers": "--num_workers",
-    "do_eval": "--do_eval",
-    "use_vdl": "--use_vdl",
-    "use_ema": "--use_ema",
-    "seed": "--seed",
-    "device": "--device",
-    "keep_checkpoint_max": "--keep_checkpoint_max",
-    "resume_model": "--resume_model",
-}
+# Flags of tools/train.py, which are no keys in PaddleSeg either.
+_FLAGS = (
+    "amp_level",
+    "device",
+    "do_eval",
+    "keep_checkpoint_max",
+    "log_iters",
+    "num_workers",
+    "precision",
+    "profiler_options",
+    "resume_model",
+    "save_dir",
+    "save_interval",
+    "seed",
+    "use_ema",
+    "use_vdl",
+)
 _NEAREST = {
     "amp": "half precision is asked for on the command line: --precision fp16 --amp_level O1",
     "profiler": "the profiler is asked for on the command line: --profiler_options",
-    "profiler_options": "it is a flag of tools/train.py: --profiler_options",
     "global": "what stands in it are keys at the top here, or flags of tools/train.py",
     "data_format": "networks take NCHW here; delete it",
     "slim": "PaddleSeg's compression is not here; tools/export.py --precision int8 quantises",
@@ -48,10 +49,11 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if key in tree:
             del tree[key]
             said.append(f"{key} is left out: {why}")
-    for key, flag in _FLAGS.items():
+    for key in _FLAGS:
         if key in tree:
-            faults.append(f"{key}: it is a flag of tools/train.py here; give {flag} {tree[key]}")
-            del tree[key]
+            value = tree.pop(key)
+            shown = "" if isinstance(value, bool) else f" {value}"
+            faults.append(f"{key}: it is a flag of tools/train.py here; give --{key}{shown}")
     for key, nearest in _NEAREST.items():
         if key in tree:
             faults.append(f"{key}: there is no such key here; {nearest}")

@@ -34,7 +34,6 @@ class Sample:
     values: Set[float]  # of the label
     seen: np.ndarray  # uint8 (H, W, C), behind training's transforms
     target: np.ndarray  # (H, W), the label behind them
-    inputs: np.ndarray  # float32 (C, H, W): what the network is given of ``seen``
     fixed: np.ndarray  # float32 (C, h, w): what prediction gives it, at most 256 pixels
 
 
@@ -55,9 +54,8 @@ def read_samples(
         if len(found) >= _LEAST and time.monotonic() > end:
             break
         found.append(_sample(dataset, preprocess, int(index), seed))
-    shapes = {sample.inputs.shape for sample in found}
-    if len(shapes) > 1:
-        sizes = sorted(shape[1:] for shape in shapes)
+    sizes = sorted({sample.target.shape for sample in found})
+    if len(sizes) > 1:
         raise DataError(
             f"train_dataset.transforms: samples of a batch differ in size, {sizes[:4]}; end with a "
             "Resize or RandomCrop to one size"
@@ -81,7 +79,6 @@ def _sample(dataset: PairDataset, preprocess: Preprocess, index: int, seed: int)
         values=set(np.unique(label).tolist()),
         seen=seen,
         target=target,
-        inputs=preprocess(seen, resize=False),
         fixed=np.stack([_kept(plane, cv2.INTER_AREA) for plane in inputs]),
     )
 

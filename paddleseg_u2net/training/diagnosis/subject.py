@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 
 from paddleseg_u2net.config import Config
+from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.training import batchnorm
 from paddleseg_u2net.training.diagnosis.samples import Sample, read_samples
 from paddleseg_u2net.training.heads import heads_of
@@ -19,10 +20,10 @@ Batch = Tuple[paddle.Tensor, paddle.Tensor]
 
 # Samples in a batch at most: as small as gradients of BatchNorm networks bear.
 _MOST_IN_A_BATCH = 4
-# Longer side of what the network is given on a CPU: a step of U2NetP takes 0.6 s of two cores.
-_SIDE_ON_CPU = 128
-# Networks halve their input five times.
-_STEP_OF_SIDES = 32
+# Longer sides of what the network is given on a CPU: the first with which there is time for so many
+# steps. Networks halve their input five times.
+_SIDES_ON_CPU, _UNIT = (128, 96, 64), 32
+_STEPS_AT_LEAST = 200
 
 
 class Subject:
@@ -36,6 +37,7 @@ class Subject:
 
     Attributes:
         dataset: training's data set; samples: some of its pairs, see `read_samples`.
+        shape: height and width that the network is given here, see `batches`.
         known: what earlier examinations found out for later ones, by name.
     """
 
@@ -43,6 +45,7 @@ class Subject:
         self.config, self.seed, self.num_workers = config, seed, num_workers
         self.seconds = seconds
         self.dataset, self.preprocess = config.dataset("train"), config.preprocess()
+        config.count_iters(max(1, len(self.dataset) // config.batch_size))  # its rates need them
         self.num_classes, self.ignore_index = config.num_classes, config.ignore_index
         self.samples: List[Sample] = read_samples(
             self.dataset, self.preprocess, seed, 0.1 * seconds
@@ -56,14 +59,19 @@ class Subject:
             batchnorm.measure_folded(model, config, self.dataset, seed)
         self._model = model
         self._start = {name: value.clone() for name, value in model.state_dict().items()}
+        self.shape = self._affordable()
 
-    def steps(self, most: int, share: float, least: int = 0) -> Iterator[int]:
-        """Numbers from 0, ``most`` of them, or as many as fit into a share of the time."""
+    def steps(self, what: str, most: int, share: float, least: int = 0) -> Iterator[int]:
+        """Numbers from 0, ``most`` of them, or as many as fit into a share of the time; how far
+        ``what`` has come is shown.
+        """
         end = time.monotonic() + share * self.seconds
-        for number in range(most):
-            if number >= least and time.monotonic() > end:
-                return
-            yield number
+        with Progress(most, what, "steps") as progress:
+            for number in range(most):
+                if number >= least and time.monotonic() > end:
+                    return
+                yield number
+                progress.update()
 
     def network(self) -> Any:
         """The network as training begins with it, in training mode; always the same object."""
@@ -78,21 +86,40 @@ class Subject:
         """The configuration's optimizer of `network`, at a constant rate."""
         return self.config.optimizer(self._model, rate)
 
-    @property
-    def shape(self) -> Tuple[int, int]:
-        """Height and width that the network is given here: training's, made smaller on a CPU."""
-        height, width = self.samples[0].inputs.shape[1:]
-        on_cpu = paddle.device.get_device().startswith("cpu")
-        scale = min(1.0, _SIDE_ON_CPU / max(height, width)) if on_cpu else 1.0
-        if scale == 1.0:
+    def _affordable(self) -> Tuple[int, int]:
+        """Training's height and width, on a CPU made smaller."""
+        height, width = self.samples[0].target.shape
+        if not paddle.device.get_device().startswith("cpu"):
             return height, width
-        sides = [max(1, round(side * scale / _STEP_OF_SIDES)) for side in (height, width)]
-        return sides[0] * _STEP_OF_SIDES, sides[1] * _STEP_OF_SIDES
+        longest = max(height, width)
+        seconds = self._seconds_of_a_step(_SIDES_ON_CPU[-1])
+        for side in _SIDES_ON_CPU:
+            if seconds * (side / _SIDES_ON_CPU[-1]) ** 2 < self.seconds / _STEPS_AT_LEAST:
+                break
+        if longest <= side:
+            return height, width
+        units = [max(1, round(s * side / longest / _UNIT)) for s in (height, width)]
+        return units[0] * _UNIT, units[1] * _UNIT
+
+    def _seconds_of_a_step(self, side: int) -> float:
+        """What the gradients of a batch of squares take, the second time."""
+        images = paddle.zeros([self.batch_size, self.config.in_channels, side, side])
+        model, taken = self.network(), 0.0
+        for _ in range(2):
+            started = time.monotonic()
+            heads = heads_of(model(images), images[:, 0])
+            heads[0].astype("float32").sum().backward()
+            taken = time.monotonic() - started
+        return taken
 
     @property
     def batch_size(self) -> int:
         """Samples in a batch here."""
         return max(1, min(self.config.batch_size, _MOST_IN_A_BATCH, len(self.samples)))
+
+    def inputs(self, sample: Sample) -> np.ndarray:
+        """What training gives the network of a sample, float32 (C, H, W)."""
+        return self.preprocess(sample.seen, resize=False)
 
     def batches(self, size: int = 0) -> Iterator[Batch]:
         """Batches of training, augmented, at `shape`, without an end."""
@@ -100,7 +127,7 @@ class Subject:
         while True:
             chosen = [self.samples[(first + k) % len(self.samples)] for k in range(size)]
             first += size
-            yield self.batch([(s.inputs, s.target) for s in chosen], shape)
+            yield self.batch([(self.inputs(s), s.target) for s in chosen], shape)
 
     def batch(
         self, pairs: Sequence[Tuple[np.ndarray, np.ndarray]], shape: Tuple[int, int]

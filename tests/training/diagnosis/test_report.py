@@ -114,8 +114,8 @@ def test_a_floor_of_the_loss_is_told(pairs):
     config = pairs.config()
     config["loss"]["types"] = [{"type": "Shifted"}]
     (found,) = examined(config, "outputs")
-    # four heads: 4 for the right answer, 4 (1 + ln 2) for none
-    assert found.name == "loss_has_a_floor" and "costs 4, no answer 6.77" in found.message
+    # three heads: 3 for the right answer, 3 (1 + ln 2) for none
+    assert found.name == "loss_has_a_floor" and "costs 3, no answer 5.08" in found.message
 
 
 def test_a_stage_without_gradient_is_named(pairs):

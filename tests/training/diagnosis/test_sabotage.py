@@ -120,7 +120,7 @@ def test_images_that_are_normalised_twice(pairs):
 
 def test_frozen_heads(pairs):
     config = pairs.config()
-    config["trainer"] = {"freeze": ["side1", "side2", "side3", "outconv"]}
+    config["trainer"] = {"freeze": ["side1", "side2", "outconv"]}
     found = examined(config, *QUICK)
     assert names(found) == {"heads_frozen"}
     assert "outconv" in found[0].message and "freeze: []" in found[0].yaml
@@ -226,3 +226,15 @@ def test_a_transform_that_forgets_the_mask(pairs):
 def test_what_the_configuration_says_is_what_was_written(pairs):
     pairs.config()
     assert set(np.unique(read_mask(pairs.folder / "masks/0.png"))) == {0, 255}
+
+
+def test_validation_that_is_unlike_training(pairs):
+    config = pairs.config(mask_values="binary")
+    config["val_dataset"] = {**config["train_dataset"], "transforms": None, "val_path": None}
+    del config["val_dataset"]["train_path"], config["val_dataset"]["transforms"]
+    config["val_dataset"]["val_path"] = "train_list.txt"
+    config["val_dataset"]["mask_values"] = "index"
+    found = examined(config, "labels", "validation")
+    assert names(found) == {"validation_of_one_class", "validation_trained_on"}
+    config["val_dataset"]["val_path"] = "none.txt"
+    assert names(examined(config, "labels", "validation")) == {"validation_unreadable"}

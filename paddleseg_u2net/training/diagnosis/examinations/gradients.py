@@ -27,6 +27,7 @@ from paddleseg_u2net.training.diagnosis.finding import (
 from paddleseg_u2net.training.diagnosis.subject import Subject
 
 _VANISHED, _EXPLODED = 1e-6, 1e4
+_BATCH_NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
 class _Stage:
@@ -165,7 +166,7 @@ def _heads(subject: Subject, model: Any, images: Any) -> List[str]:
     for name, layer in model.named_sublayers():
         if list(layer.children()) or not list(layer.parameters()):
             continue
-        if isinstance(layer, nn.layer.norm._BatchNormBase):
+        if isinstance(layer, _BATCH_NORMS):
             continue
 
         def note(layer: Any, inputs: Any, output: Any, name: str = name) -> None:
@@ -183,9 +184,7 @@ def _heads(subject: Subject, model: Any, images: Any) -> List[str]:
 
 def _batchnorm(subject: Subject, model: Any) -> Iterator[Finding]:
     layers = {
-        name: layer
-        for name, layer in model.named_sublayers()
-        if isinstance(layer, nn.layer.norm._BatchNormBase)
+        name: layer for name, layer in model.named_sublayers() if isinstance(layer, _BATCH_NORMS)
     }
     broken = [
         name

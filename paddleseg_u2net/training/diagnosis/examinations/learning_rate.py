@@ -28,8 +28,8 @@ def _run(subject: Subject) -> Result:
     proposal, end = proposed(rates, smooth)
     subject.known["rate"] = proposal
     own = _configured(subject)
-    at_own = losses_at(subject, own, subject.steps(_TRIED, 0.06, least=8))
-    at_proposal = losses_at(subject, proposal, subject.steps(len(at_own), 1.0))
+    at_own = losses_at(subject, own, subject.steps("configured rate", _TRIED, 0.06, least=8))
+    at_proposal = losses_at(subject, proposal, subject.steps("proposed rate", len(at_own), 1.0))
     falls = [_fall(subject, at_own), _fall(subject, at_proposal)]
     result = Result(
         f"Range test: proposed {proposal:.1e}, too high from about {end:.1e}; configured "
@@ -69,8 +69,8 @@ def _range_test(subject: Subject) -> Tuple[np.ndarray, np.ndarray]:
     model, batches = subject.network(), subject.batches()
     optimizer, losses = subject.optimizer(_LOWEST), []
     rates = np.geomspace(_LOWEST, _HIGHEST, _count(subject))
-    for rate in rates.tolist():
-        optimizer.set_lr(rate)
+    for number in subject.steps("range test", len(rates), 1.0):
+        optimizer.set_lr(float(rates[number]))
         losses.append(take_step(subject, model, optimizer, next(batches))[0])
         if not np.isfinite(losses[-1]) or losses[-1] > _WORSE * losses[0]:
             break

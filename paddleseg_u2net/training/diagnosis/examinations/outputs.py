@@ -41,8 +41,10 @@ def _run(subject: Subject) -> Result:
         costs = _costs(subject, heads, batch[1])
         bounded = _is_bounded(subject, batch)
     maps = [head for head in heads if _is_map(head, subject)]
+    height, width = subject.shape
     result = Result(
-        f"First loss {costs.network:.4g}; no answer (zero logits) costs {costs.none:.4g}"
+        f"In batches of {subject.batch_size} at {width} x {height}: first loss "
+        f"{costs.network:.4g}; no answer (zero logits) costs {costs.none:.4g}"
         f"{_known_value(subject, len(heads), costs.none)}, the right answer {costs.right:.4g}.",
         measured=costs._asdict(),
     )

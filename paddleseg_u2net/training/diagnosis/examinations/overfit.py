@@ -30,7 +30,7 @@ def _run(subject: Subject) -> Result:
     model, rate = subject.network(), _rate(subject)
     optimizer = paddle.optimizer.Adam(rate, parameters=_learning(model))
     started, reached, losses = time.monotonic(), [], []
-    for step in subject.steps(_STEPS, _SHARE, least=_LEAST_STEPS):
+    for step in subject.steps("overfitting", _STEPS, _SHARE, least=_LEAST_STEPS):
         optimizer.set_lr(rate * _factor(step, time.monotonic() - started, subject))
         loss, heads = take_step(subject, model, optimizer, batch)
         losses.append(loss)

@@ -30,12 +30,12 @@ _CONSTANT = 1.0  # grey levels of 255, of an image's standard deviation
 
 
 def _run(subject: Subject) -> Result:
-    inputs = [sample.inputs for sample in subject.samples]
-    mean = np.mean([item.mean((1, 2)) for item in inputs], axis=0)
-    std = np.mean([item.std((1, 2)) for item in inputs], axis=0)
+    statistics = [_statistics(subject.inputs(sample)) for sample in subject.samples]
+    mean, std = np.mean(statistics, axis=0)
+    height, width = subject.samples[0].target.shape
     shown = ", ".join(f"{m:.2f} +- {s:.2f}" for m, s in zip(mean, std))
     result = Result(
-        f"The network is given images of {inputs[0].shape[2]} x {inputs[0].shape[1]}, channels "
+        f"The network is given images of {width} x {height}, channels "
         f"{shown} (mean +- standard deviation inside an image).",
         measured={"mean": mean.tolist(), "std": std.tolist()},
     )
@@ -44,6 +44,11 @@ def _run(subject: Subject) -> Result:
         *_against_prediction(subject),
     ]
     return result
+
+
+def _statistics(inputs: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of each channel of (C, H, W), (2, C)."""
+    return np.stack([inputs.mean((1, 2)), inputs.std((1, 2))])
 
 
 def _constant(subject: Subject) -> Iterator[Finding]:

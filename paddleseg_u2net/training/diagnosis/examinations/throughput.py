@@ -24,7 +24,7 @@ def _run(subject: Subject) -> Result:
     model = subject.network()
     optimizer = subject.optimizer(1e-6)
     reading, computing = [], []
-    for _ in subject.steps(_STEPS, _SHARE, least=2):
+    for _ in subject.steps("reading and training", _STEPS, _SHARE, least=2):
         started = time.perf_counter()
         batch = next(loader)
         read = time.perf_counter()
