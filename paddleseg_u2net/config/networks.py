@@ -56,6 +56,12 @@ def u2net_weights(model: Tree) -> Dict[str, str]:
     return found
 
 
+def pretrained_parts(model: Tree) -> Dict[str, str]:
+    """All ``pretrained`` weights, by the beginning of the names of what they are for."""
+    blocks = [("", model), *((f"{key}.", block) for key, block in _inner(model, ""))]
+    return {key: block["pretrained"] for key, block in blocks if block.get("pretrained")}
+
+
 def in_channels_of(model: Tree, default: int) -> int:
     """The image's channels; PaddleSeg's files say them at the backbone, too."""
     if "in_channels" in model:
