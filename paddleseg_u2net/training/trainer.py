@@ -176,8 +176,9 @@ class Trainer:
         self.distributed.wait()  # for slow readers: what Paddle sends has little patience
         self.model.train()
         self.frozen.hold()
-        # Drawn anew for each step, so that a resumed run draws the same.
-        paddle.seed(self.options.seed * 1_000_003 + self.iteration)
+        # Drawn anew for each step, so that a resumed run draws the same; by each process others.
+        drawn = self.options.seed * 1_000_003 + self.iteration
+        paddle.seed(drawn + 15_485_863 * self.distributed.rank)
         losses = []
         for images, labels in batches:
             shape = "x".join(map(str, images.shape))

@@ -13,6 +13,7 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.metrics import FAMILIES, SCORES, Fixations, MetricReport, OtherFixations
 from paddleseg_u2net.progress import Progress, tracked
 from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.distributed.sums import Sums, blocks_of
 from paddleseg_u2net.training.loader import DataError, validation_loader
 
 Watch = Callable[[int, np.ndarray, np.ndarray], None]
@@ -56,8 +57,11 @@ def evaluate(
     if len(dataset) == 0:
         raise DataError("val_dataset: expected pairs to validate on, it has none")
     fixated = _fixated(dataset, distributed.is_first) if report.needs_other_images else None
-    indices = range(distributed.rank, len(dataset), distributed.size)
-    numbers = iter(indices)
+    blocks = list(enumerate(blocks_of(len(dataset), batch_size)))
+    own = blocks[distributed.rank :: distributed.size]
+    indices = [index for _, block in own for index in block]
+    ends = {block[-1]: number for number, block in own}
+    numbers, sums = iter(indices), Sums()
     with Progress(len(indices), "validating", shown=distributed.is_first) as progress:
         for inputs, labels in validation_loader(
             dataset, pipeline, indices, batch_size, num_workers
@@ -71,19 +75,14 @@ def evaluate(
                 one_channel = restored[0] if dataset.num_classes == 1 else restored
                 others = None
                 if fixated is not None:  # where the objects of the other images are
-                    own = _as_fixations(label, dataset)
-                    others = fixated.weights(own.shape, own)
+                    here = _as_fixations(label, dataset)
+                    others = fixated.weights(here.shape, here)
                 report.update(one_channel, label, others)
                 watch(index, one_channel, label)
+                if index in ends:
+                    sums.take(report, ends[index])
             progress.update(len(inputs))
-    if distributed.size == 1:
-        return report
-    total = report.fresh()
-    for state in distributed.gather(report.state()):
-        part = report.fresh()
-        part.load_state(state)
-        total.merge(part)
-    return total
+    return Sums.added(report, distributed.gather(sums.state()))
 
 
 def _fixated(dataset: PairDataset, first: bool) -> OtherFixations:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, List, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,14 +39,16 @@ def environments(size: int, **more: str) -> List[dict]:
     ]
 
 
-def started(size: int, *words: Any, **more: str) -> List[subprocess.Popen]:
-    """``python WORDS`` as ``size`` processes of one run."""
+def started(
+    size: int, *words: Any, before: Sequence[Any] = (), **more: str
+) -> List[subprocess.Popen]:
+    """``python WORDS`` as ``size`` processes of one run; ``before`` goes before."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": ROOT}
-    command = [sys.executable, *map(str, words)]
+    command = list(map(str, [*before, sys.executable, *words]))
     return [subprocess.Popen(command, env=env, **pipes) for env in environments(size, **more)]
 
 
-def ended(processes: List[subprocess.Popen], seconds: float = 120) -> List[Tuple[int, str]]:
+def ended(processes: List[subprocess.Popen], seconds: float = 400) -> List[Tuple[int, str]]:
     """The exit code and the words of each, all of which end in time."""
     try:
         said = [process.communicate(timeout=seconds)[0] for process in processes]

@@ -52,6 +52,7 @@ def _double_precision():
 def recorded(config: dict, folder: Path) -> Dict[str, Any]:
     """``losses`` (steps,) and, by parameters' names, ``gradients`` of the first step."""
     config = dict(config)
+    options = config.pop("options", {})
     if config.pop("precision", "") == "float64":
         with _double_precision():
             return recorded(config, folder)
@@ -70,7 +71,7 @@ def recorded(config: dict, folder: Path) -> Dict[str, Any]:
 
     steps = patch.object(Precision, "step", note_gradients)
     with steps, patch.object(TrainingLogger, "step", note_loss):
-        train(config, folder)
+        train(config, folder, **options)
     return {"losses": np.array(losses), "gradients": gradients[0]}
 
 

@@ -1,15 +1,22 @@
 """Two processes are one with batches of twice the size: gradients, and the losses of 100 steps."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.training.checkpoint import CheckpointError
+from paddleseg_u2net.training.distributed.agreement import check_resumed, of_run
+from paddleseg_u2net.training.options import RunOptions
 from tests.conftest import tiny_config
 from tests.training.launching import together
 from tests.training.record_runs import recorded
+from tests.training.runs import train
 
 pytestmark = pytest.mark.slow
 # all BatchNorms of the tiny network
@@ -22,6 +29,7 @@ JOBS = {
     "frozen_double": {"precision": "float64", "loss": SQUARES, "trainer": FROZEN},
     "own_statistics": {"trainer": {"sync_batchnorm": False}},
     "ignored": {"trainer": FROZEN, "masks": "ignored"},
+    "resumed": {"iters": 4},
     "curve": {"iters": 100, "optimizer": {"type": "SGD"}},
 }
 
@@ -48,7 +56,10 @@ def config(tmp_path_factory, drawn):
 def two(tmp_path_factory, config):
     """What two processes with batches of 2 recorded, by job."""
     folder = tmp_path_factory.mktemp("two")
-    (folder / "jobs.json").write_text(json.dumps({name: config(name) for name in JOBS}))
+    train(config("resumed", batch_size=4), folder / "one", save_interval=2)
+    jobs = {name: config(name) for name in JOBS}
+    jobs["resumed"]["options"] = {"resume_model": str(folder / "one/iter_2")}
+    (folder / "jobs.json").write_text(json.dumps(jobs))
     for code, words in together(2, "-m", "tests.training.record_runs", folder / "jobs.json"):
         assert code == 0, words
     found = {}
@@ -94,3 +105,32 @@ def test_the_losses_of_a_hundred_steps_are_those_of_one(two, config, tmp_path):
     one = recorded(config("curve", batch_size=4), tmp_path)["losses"]
     assert np.abs(two["curve"]["losses"] / one - 1).max() < 1e-5
     assert len(one) == 100 and one[-1] < 0.5 * one[0]
+
+
+def test_a_run_of_one_process_is_gone_on_with_by_two(two, config, tmp_path):
+    one = recorded(config("resumed", batch_size=4), tmp_path)["losses"]
+    assert len(one) == 4 and two["resumed"]["losses"] == pytest.approx(one[2:], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "then, now, synchronised, words",
+    [
+        ((4, 2), (4, 3), True, "8 samples can be shared out to 1, 2, 4, 8 processes only"),
+        ((4, 2), (2, 2), True, "was 8, is 4; with 2 processes give --batch_size 4"),
+        ((4, 2), (8, 1), False, "samples that a BatchNorm sees at once"),
+        ((4, 2), (8, 1), True, None),
+        ((4, 2), (4, 2), False, None),
+    ],
+)
+def test_what_another_number_of_processes_needs(then, now, synchronised, words, tiny, log):
+    def settings(batch_size, processes):
+        more = {"batch_size": batch_size, "trainer": {"sync_batchnorm": synchronised}}
+        return of_run(Config({**tiny, **more}), RunOptions(), processes, 8)
+
+    asked = Path("iter_2"), settings(*then), settings(*now)
+    if words:
+        with pytest.raises(CheckpointError, match=re.escape(words)):
+            check_resumed(*asked)
+    else:
+        check_resumed(*asked)
+        assert ("Of 2 processes there are 1 now" in log.text) == (then != now)

@@ -95,7 +95,7 @@ CLASSES: Dict[str, Known] = {
         150,
         _patterns(_ADE, "images/{}/*.jpg", "annotations/{}/*.png"),
         "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip",
-        mask_values={0: 255, **{number + 1: number for number in range(150)}},
+        mask_values="from_1",
         note="0 in a mask is ignored, n is class n - 1",
     ),
     "CocoStuff": Known(171, _patterns(_COCO, "images/{}/*.jpg", "annotations/{}/*.png")),
@@ -163,16 +163,11 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         _tell(tree, found)
         kept = {name: block[name] for name in ("transforms", *_CARRIED) if name in block}
         tree[key] = {**found, **kept}
-        shown = ", ".join(f"{k} {_short(v)}" for k, v in found.items() if k != "type")
+        shown = ", ".join(f"{k} {v}" for k, v in found.items() if k != "type")
         said.append(f"{key}: {kind} -> PairDataset: {shown}")
         said += _advice(key, CLASSES.get(kind), found.get("dataset_root"))
         if block.get("edge"):
             said.append(f"{key}.edge -> losses make edges of the labels where edge_label asks")
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) < 120 else f"{text[:40]}... ({len(value)} entries)"
 
 
 def _check_keys(key: str, block: Tree, faults: Lines) -> None:

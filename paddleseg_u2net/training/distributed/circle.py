@@ -16,7 +16,7 @@ import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge, wait
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
 _KEY = "paddleseg_u2net/circle"
 # Kinds of messages, by their first byte.
@@ -24,7 +24,7 @@ _STATE, _BEAT, _FAILURE = b"s", b"b", b"f"
 # Seconds between two signs of life, and without any before a process counts as lost.
 _BETWEEN_BEATS, _PATIENCE = 3.0, 25.0
 # Seconds to come to the circle once all have begun; to end by itself when another is lost.
-_TO_COME, _TO_END = 60.0, 8.0
+_TO_COME, _TO_END = 60.0, 20.0
 
 
 class Lost(ConnectionError):
@@ -101,11 +101,12 @@ class Circle:
 
     def _join(self, store: Any) -> Connection:
         port, key = bytes(store.get(_KEY)).decode().split()
+        host = meeting_point()[0]
         try:
-            connection = _connection(socket.create_connection((_host(), int(port)), _TO_COME))
+            connection = _connection(socket.create_connection((host, int(port)), _TO_COME))
         except OSError as error:
             raise Lost(
-                f"process {self.rank} of {self.size} cannot reach process 0 at {_host()}:{port} "
+                f"process {self.rank} of {self.size} cannot reach process 0 at {host}:{port} "
                 f"({error}); see to it that no firewall is between them"
             ) from error
         answer_challenge(connection, bytes.fromhex(key))
@@ -162,14 +163,18 @@ class Circle:
                     return message[1:].decode()
         return ""
 
-    def _lose(self, rank: int, words: str = "") -> None:
-        if not words.startswith("process "):  # process 0 hands on what is of another
-            ended = words or "has ended without a word: it was killed, or its log says more"
-            words = f"process {rank} of {self.size} {ended}"
+    def _lose(self, rank: int, ended: str = "") -> NoReturn:
+        words = self._words(rank, ended)
         self._ended.set()
         if self.rank == 0:
             self.fail(words)
         raise Lost(words)
+
+    def _words(self, rank: int, ended: str) -> str:
+        if ended.startswith("process "):  # process 0 hands on what is of another
+            return ended
+        ended = ended or "has ended without a word: it was killed, or its log says more"
+        return f"process {rank} of {self.size} {ended}"
 
     def _keep_beating(self) -> None:
         while not self._ended.wait(_BETWEEN_BEATS):
@@ -184,15 +189,17 @@ class Circle:
     def _end_soon(self, rank: int) -> None:
         """End this process, if it does not by itself: it may wait in C++ for one that is lost."""
         if not self._ended.wait(_TO_END):
-            print(f"Error: process {rank} of {self.size} has ended", file=sys.stderr, flush=True)
+            print(f"Error: {self._words(rank, '')}", file=sys.stderr, flush=True)
             os._exit(1)
 
 
-def _host() -> str:
-    """Where process 0 is: on the machine of Paddle's store."""
+def meeting_point() -> List[str]:
+    """Host and port of Paddle's store, which is in process 0."""
+    if "MASTER_ADDR" in os.environ and "MASTER_PORT" in os.environ:
+        return [os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]]
     first = os.environ.get("PADDLE_TRAINER_ENDPOINTS", "").partition(",")[0]
-    address = os.environ.get("MASTER_ADDR") or os.environ.get("PADDLE_MASTER") or first
-    return address.rpartition(":")[0] or address
+    host, _, port = (os.environ.get("PADDLE_MASTER") or first).rpartition(":")
+    return [host, port]
 
 
 def _connection(end: socket.socket) -> Connection:

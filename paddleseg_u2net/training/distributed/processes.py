@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import pickle
+import socket
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 import numpy as np
 
 from paddleseg_u2net.env import load_paddle, processes
-from paddleseg_u2net.training.distributed.circle import Circle, Lost
+from paddleseg_u2net.training.distributed.circle import Circle, Lost, meeting_point
 
 # Seconds by which others fail after the first: launch ends all when one has failed, and its exit
 # code is the first one's.
@@ -37,10 +39,24 @@ class Distributed:
 
             self._paddle = paddle
             if Distributed._of_process is None:
-                paddle.distributed.init_parallel_env()
-                store = paddle.base.core.create_or_get_global_tcp_store()
-                Distributed._of_process = Circle(self.rank, self.size, store)
+                Distributed._of_process = Circle(self.rank, self.size, self._store())
             self._circle = Distributed._of_process
+
+    def _store(self) -> Any:
+        """Paddle's, to which all come. It aborts a process 0 whose port is taken."""
+        address = meeting_point()
+        try:
+            if self.is_first:
+                socket.create_server(("", int(address[1]))).close()
+            with contextlib.redirect_stderr(io.StringIO()):  # it lists flags that nobody set
+                self._paddle.distributed.init_parallel_env()
+            return self._paddle.base.core.create_or_get_global_tcp_store()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise Lost(
+                f"process {self.rank} of {self.size} cannot meet the others at "
+                f"{':'.join(address)}: {str(error).strip().splitlines()[0]}; see to it that this "
+                "port is free where process 0 is, and can be reached by all"
+            ) from error
 
     def __enter__(self) -> Distributed:
         """Until the block ends, be of those that all end if one of them does."""
