@@ -230,10 +230,9 @@ def test_a_size_that_is_given_counts():
         ({"precision": "fp16"}, "precision: it is a flag of tools/train.py here; give --precision"),
         ({"optimizer": {"type": "AdamWDL_CAE"}}, "AdamWDL_CAE lowers the rate .*take AdamW, with"),
         ({"optimizer": {"type": "AdamWDL"}}, "AdamWDL lowers the rate .*take AdamW, with"),
-        ({"use_ema": True}, "use_ema: it is a flag of tools/train.py here; give --use_ema$"),
+        ({"precision": "fp16", "amp_level": "O2"}, "give --precision fp16 --amp_level O2 and del"),
         ({"amp": {}}, "amp: there is no such key here; .*--precision fp16"),
         ({"profiler": {}}, "profiler: .*--profiler_options"),
-        ({"export": {"transforms": []}}, "export.transforms: an exported model sees images as va"),
         ({"learning_rate": {"decay": {}}}, None),
     ],
     ids=str,
@@ -321,6 +320,20 @@ def test_keys_that_change_nothing_are_left_out():
     assert made["test_config"] == {"aug_eval": True, "scales": 1.0}
     assert "AUC" in [score.key for score in Config(block).report().scores]
     assert translate({**block, "metrics": ["mIoU"]})["metrics"] == ["mIoU", "AUC"]
+
+
+def test_flags_as_keys_are_told_of(caplog):
+    """PaddleSeg does not read them either; files of its users have some."""
+    caplog.set_level(logging.INFO)
+    flags = {"save_interval": 500, "use_ema": True, "precision": "fp32", "amp_level": "O1"}
+    made = translate(tree(**flags, export={"transforms": []}))
+    assert not {*flags, "export"} & set(made)
+    assert (
+        "save_interval is left out, as in PaddleSeg 2.8.0: give the flag --save_interval 500"
+        in (caplog.text)
+    )
+    assert "give the flag --use_ema\n" in caplog.text
+    assert "exports have the preprocessing of validation; others are asked for by" in caplog.text
 
 
 def test_keys_that_paddlesegs_groups_do_not_know_are_left_out():

@@ -74,7 +74,7 @@ ONLY_ON_PADDLE_2 = [
     ("RMILoss", 2, {"num_classes": 2, "rmi_pool_way": 1, "rmi_radius": 2}),
     ("DualTaskLoss", 3, {"paddleseg_2_8": True}),
 ]
-# Paddle 2.6.2 reads a weight for each element, from behind the one that PaddleSeg gives it.
+# Paddle 2.6.2 leaves the weight out of max(-x, 0), the greater part of what is wrong.
 ONLY_ON_PADDLE_3 = [("BCELoss", 1, {"pos_weight": 2.5}), ("BCELoss", 2, {"pos_weight": 0.5})]
 RIGHT = SAME + (ONLY_ON_PADDLE_2 if OLD_PADDLE else ONLY_ON_PADDLE_3)
 
