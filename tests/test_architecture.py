@@ -22,7 +22,7 @@ FLOORS = [
     {"device", "plugins", "progress"},
     {"parallel"},
     {"io"},
-    {"metrics", "weights"},
+    {"metrics", "onednn", "weights"},
     {"datasets", "inference", "losses", "models", "render"},
     {"components"},
     {"config"},

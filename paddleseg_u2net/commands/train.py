@@ -106,5 +106,7 @@ def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
     with reserved(Path(arguments.save_dir), distributed):
         trainer = Trainer(config, RunOptions(**options))
         trainer.run()
-    logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
+    saved = any(trainer.save_dir.glob("iter_*"))  # none, if it ended with a profile
+    where = f"checkpoints are in {trainer.save_dir}" if saved else "nothing was due to be saved"
+    logger.info(f"Trained to iter {trainer.iteration}; {where}")
     return 0

@@ -8,6 +8,9 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from paddleseg_u2net.onednn.run import run, suits
+from paddleseg_u2net.onednn.tape import Joined, Map
+
 # Below this many pixels in a batch, turning the kernel round costs more than it saves.
 _MIN_PIXELS = 1024
 
@@ -18,6 +21,8 @@ class SameConv(nn.Layer):
     ``weight`` (out, in, 3, 3) by Xavier's uniform rule (Glorot and Bengio 2010, eq. 16), as in the
     U²-Net paper, sec. 4.2; ``bias`` (out,) zeros, or none: a BatchNorm behind would cancel it.
     """
+
+    runs_on_maps = True
 
     def __init__(
         self, in_channels: int, out_channels: int, dilation: int = 1, bias: bool = True
@@ -32,6 +37,11 @@ class SameConv(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W), both floating point."""
+        return run(self, self._forward, x) if suits(self, x) else self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        if isinstance(x, (Map, Joined)):
+            return x.tape.convolve(x, self.weight, self.bias, self.dilation)
         return conv3x3(x, self.weight, self.bias, self.dilation)
 
 
@@ -60,18 +70,31 @@ def resize_like(x: Tensor, target: Tensor) -> Tensor:
     """Bilinear resize of ``x`` (N, C, h, w) to the height and width of ``target``."""
     if paddle.in_dynamic_mode() and x.shape[2:] == target.shape[2:]:
         return x
+    if isinstance(x, Map):
+        return x.tape.resize(x, *target.shape[2:])
     return F.interpolate(x, size=paddle.shape(target)[2:], mode="bilinear")
 
 
 def halve(x: Tensor) -> Tensor:
     """2x2 max pooling; an odd border row or column makes a window of its own."""
+    if isinstance(x, Map):
+        return x.tape.halve(x)
     return F.max_pool2d(x, kernel_size=2, stride=2, ceil_mode=True)
+
+
+def join(x: Tensor, y: Tensor) -> Tensor:
+    """Side by side in the channels."""
+    if isinstance(x, Map):
+        return Joined([x, y])
+    return paddle.concat([x, y], 1)
 
 
 class ConvBNReLU(nn.Layer):
     """3x3 convolution, BatchNorm, ReLU. The convolution's bias in the published models, which the
     BatchNorm subtracts again, does not exist here; ``paddleseg_u2net.weights`` translates.
     """
+
+    runs_on_maps = True
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int = 1) -> None:
         super().__init__()
@@ -80,6 +103,11 @@ class ConvBNReLU(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W)."""
+        return run(self, self._forward, x) if suits(self, x) else self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        if isinstance(x, (Map, Joined)):
+            return x.tape.normalise(self.conv_s1(x), self.bn_s1)
         # BatchNorm's backward needs its input, not its output: ReLU may overwrite that.
         return F.relu_(self.bn_s1(self.conv_s1(x)))
 
@@ -95,6 +123,8 @@ class RSU(nn.Layer):
     Layers are named as upstream: ``rebnconvin``, ``rebnconv1`` .. ``rebnconv<L>`` down,
     ``rebnconv<L-1>d`` .. ``rebnconv1d`` up.
     """
+
+    runs_on_maps = True
 
     def __init__(
         self,
@@ -129,6 +159,9 @@ class RSU(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) -> (N, out, H, W), any H and W of 1 or more."""
+        return run(self, self._forward, x) if suits(self, x) else self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         residual = self.rebnconvin(x)
         x = residual
         skips: List[Tensor] = []
@@ -140,5 +173,5 @@ class RSU(nn.Layer):
         x = getattr(self, f"rebnconv{self.height}")(x)
         for level in range(self.height - 1, 0, -1):
             skip = skips.pop()
-            x = getattr(self, f"rebnconv{level}d")(paddle.concat([resize_like(x, skip), skip], 1))
+            x = getattr(self, f"rebnconv{level}d")(join(resize_like(x, skip), skip))
         return x + residual

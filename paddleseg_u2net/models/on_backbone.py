@@ -10,6 +10,7 @@ from paddle import Tensor, nn
 
 from paddleseg_u2net.architecture import ALIASES, TABLES, U2NET, Stage, StageTable
 from paddleseg_u2net.models.stages import Stages
+from paddleseg_u2net.onednn.run import run, suits
 
 
 class U2NetOnBackbone(Stages):
@@ -24,9 +25,9 @@ class U2NetOnBackbone(Stages):
     Input and output are those of ``U2Net``.
 
     Args:
-        num_classes: 1 for a binary task (sigmoid), 2 and more for softmax over classes.
         backbone: gives a list of features (N, C, h, w), fine to coarse, and has their channels in
             ``feat_channels``.
+        num_classes: 1 for a binary task (sigmoid), 2 and more for softmax over classes.
         stages: other stages than the table's: ``decoder``, from the bottom up, and ``encoder``,
             those behind the backbone, in the form of ``StageTable.parse``; each may be left out.
     """
@@ -34,7 +35,7 @@ class U2NetOnBackbone(Stages):
     table: StageTable = U2NET
 
     def __init__(
-        self, num_classes: int, backbone: nn.Layer, stages: Optional[Mapping[str, Any]] = None
+        self, backbone: nn.Layer, num_classes: int = 1, stages: Optional[Mapping[str, Any]] = None
     ) -> None:
         super().__init__()
         channels = getattr(backbone, "feat_channels", None)
@@ -71,7 +72,7 @@ class U2NetOnBackbone(Stages):
         """(N, C, H, W) -> [(N, num_classes, H, W), ...]; see ``U2Net``."""
         features = list(self.backbone(x))
         behind = self.encode(features[-1], self.features + 1, self.depth)
-        return self.fuse(self.decode([*features, *behind]), x)
+        return self.fuse(self.sides(self.decode([*features, *behind])), x)
 
 
 class U2NetPOnBackbone(U2NetOnBackbone):
@@ -112,6 +113,9 @@ class U2NetBackbone(Stages):
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, C, H / 2^i, W / 2^i) for i in 0 .. 5], fine to coarse."""
+        return run(self, self._features, x) if suits(self, x) else self._features(x)
+
+    def _features(self, x: Tensor) -> List[Tensor]:
         return self.encode(x, 1, len(self.feat_channels))
 
 

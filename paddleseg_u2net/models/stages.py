@@ -10,7 +10,7 @@ import paddle
 from paddle import Tensor, nn
 
 from paddleseg_u2net.architecture import Stage
-from paddleseg_u2net.models.layers import RSU, SameConv, halve, resize_like
+from paddleseg_u2net.models.layers import RSU, SameConv, halve, join, resize_like
 
 
 class Stages(nn.Layer):
@@ -58,22 +58,23 @@ class Stages(nn.Layer):
         features = [x]
         for level in range(self.depth - 1, 0, -1):
             skip = encoded[level - 1]
-            x = getattr(self, f"stage{level}d")(paddle.concat([resize_like(x, skip), skip], 1))
+            x = getattr(self, f"stage{level}d")(join(resize_like(x, skip), skip))
             features.append(x)
         return features[::-1]
 
-    def fuse(self, features: List[Tensor], image: Optional[Tensor] = None) -> List[Tensor]:
-        """Logits of decoded ``features``, at the height and width of ``image`` (that of the finest,
-        if there is none): in training the fused ones and those of all sides, else the fused ones.
+    def sides(self, features: List[Tensor]) -> List[Tensor]:
+        """Logits of decoded ``features``, each at its own height and width."""
+        # Paddle 2.6 cannot compile `start=1`
+        return [getattr(self, f"side{i + 1}")(feature) for i, feature in enumerate(features)]
+
+    def fuse(self, sides: List[Tensor], image: Optional[Tensor] = None) -> List[Tensor]:
+        """Logits at the height and width of ``image`` (of the finest side, if there is none): in
+        training the fused ones and those of all sides, else the fused ones.
         """
-        sides: List[Tensor] = []
-        for index, feature in enumerate(features):  # Paddle 2.6 cannot compile `start=1`
-            side = getattr(self, f"side{index + 1}")(feature)
-            if image is not None:
-                side = resize_like(side, image)
-            elif sides:
-                side = resize_like(side, sides[0])
-            sides.append(side)
+        if image is None:
+            sides = sides[:1] + [resize_like(side, sides[0]) for side in sides[1:]]
+        else:
+            sides = [resize_like(side, image) for side in sides]
         fused = self.outconv(paddle.concat(sides, 1))
         return [fused, *sides] if self.training else [fused]
 

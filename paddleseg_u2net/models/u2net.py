@@ -10,6 +10,7 @@ from paddle import Tensor
 
 from paddleseg_u2net.architecture import TABLES, U2NET, StageTable
 from paddleseg_u2net.models.stages import Stages
+from paddleseg_u2net.onednn.run import run, suits
 
 
 class U2Net(Stages):
@@ -54,7 +55,11 @@ class U2Net(Stages):
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """(N, in_channels, H, W) -> [(N, num_classes, H, W), ...]; see the class."""
-        return self.fuse(self.decode(self.encode(x, 1, self.depth)))
+        on_maps = suits(self, x, without=["outconv"])
+        return self.fuse(run(self, self._sides, x) if on_maps else self._sides(x))
+
+    def _sides(self, x: Tensor) -> List[Tensor]:
+        return self.sides(self.decode(self.encode(x, 1, self.depth)))
 
 
 def _variant(name: str, table: StageTable) -> Type[U2Net]:

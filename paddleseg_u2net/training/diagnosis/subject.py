@@ -37,6 +37,7 @@ class Subject:
 
     Attributes:
         dataset: training's data set; samples: some of its pairs, see `read_samples`.
+        pretrained: the weights that the network starts from, by the beginning of its names.
         shape: height and width that the network is given here, see `batches`.
         known: what earlier examinations found out for later ones, by name.
     """
@@ -55,8 +56,8 @@ class Subject:
         paddle.seed(seed)
         model = config.model()
         self._frozen = Frozen(model, config.trainer.freeze)
-        if config.pretrained:
-            batchnorm.measure_folded(model, config, self.dataset, seed)
+        self.pretrained = config.pretrained_parts()
+        batchnorm.measure_folded(model, config, self.dataset, seed)
         self._model = model
         self._start = {name: value.clone() for name, value in model.state_dict().items()}
         self.shape = self._affordable()
@@ -92,7 +93,10 @@ class Subject:
         if not paddle.device.get_device().startswith("cpu"):
             return height, width
         longest = max(height, width)
-        seconds = self._seconds_of_a_step(_SIDES_ON_CPU[-1])
+        try:
+            seconds = self._seconds_of_a_step(_SIDES_ON_CPU[-1])
+        except Exception:  # of anybody's network, which may take images of one size only
+            return height, width
         for side in _SIDES_ON_CPU:
             if seconds * (side / _SIDES_ON_CPU[-1]) ** 2 < self.seconds / _STEPS_AT_LEAST:
                 break

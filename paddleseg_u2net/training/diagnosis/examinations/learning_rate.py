@@ -127,7 +127,7 @@ def _judged(
             f"{proposal:.1e}.",
             repair,
         )
-    elif own < proposal / 20 and at_own < 0.5 * at_proposal and not subject.config.pretrained:
+    elif own < proposal / 20 and at_own < 0.5 * at_proposal and not subject.pretrained:
         yield Finding(
             "rate_too_low",
             WARNING,
@@ -137,7 +137,7 @@ def _judged(
             f"at {proposal:.1e}.",
             repair,
         )
-    elif at_proposal <= 0.02 and at_own <= 0.02 and not subject.config.pretrained:
+    elif at_proposal <= 0.02 and at_own <= 0.02 and not subject.pretrained:
         yield Finding(
             "loss_does_not_fall",
             WARNING,
