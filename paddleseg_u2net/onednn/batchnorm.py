@@ -23,6 +23,8 @@ class Normalised(NamedTuple):
     """Whether mean and variance are the batch's."""
     memory: Dict[int, Any]
     """Input, statistics, scale and workspace."""
+    pixels: float
+    """How many values of a channel those are of."""
     finite: bool
     """Whether all statistics and parameters are."""
 
@@ -36,8 +38,11 @@ def forward(
     layer's as `paddle.nn.BatchNorm2D` does it: both of the batch, the variance not corrected.
     """
     over_batch = layer.training and not layer._use_global_stats
+    pixels: float = math.prod(shape) // shape.channels
     if over_batch:
         mean, variance = _moments(shape, source, target if kept else Block(shape.bytes))
+        if hasattr(layer, "over_all"):  # of several processes
+            mean, variance, pixels = layer.over_all(mean, variance, pixels)
         if learns:
             _average_in(layer, mean, variance)
     else:
@@ -50,7 +55,7 @@ def forward(
     rows[dnnl.SHIFT] = layer.bias.numpy()
     primitive({**memory, dnnl.SHIFT: _in_rows(shape, rows[dnnl.SHIFT]), dnnl.DST: target})
     finite = all(np.isfinite(values).all() for values in rows.values())
-    return Normalised(shape, layer, over_batch, memory, finite)
+    return Normalised(shape, layer, over_batch, memory, pixels, finite)
 
 
 def backward(done: Normalised, given: Block) -> Tuple[Block, np.ndarray, np.ndarray]:
@@ -68,9 +73,10 @@ def backward(done: Normalised, given: Block) -> Tuple[Block, np.ndarray, np.ndar
             for index in (dnnl.MEAN, dnnl.VARIANCE, dnnl.SCALE)
         )
         deviation = np.sqrt(variance + epsilon)
-        pixels = math.prod(shape) // shape.channels
-        slope = -weight * scale / (deviation**2 * pixels)
-        offset = -weight * shift / (deviation * pixels) - slope * mean
+        sums = np.stack([scale, shift])
+        every = done.layer.total(sums) if hasattr(done.layer, "over_all") else sums
+        slope = -weight * every[0] / (deviation**2 * done.pixels)
+        offset = -weight * every[1] / (deviation * done.pixels) - slope * mean
         source = memory[dnnl.SRC]
         line = dict(zip(dnnl.SUMMANDS, (share, _in_rows(shape, offset))))
         line.update({dnnl.SRC: source, dnnl.SRC_1: _in_rows(shape, slope), dnnl.DST: source})

@@ -14,6 +14,7 @@ from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.log import logger
+from paddleseg_u2net.onednn.library import library
 from paddleseg_u2net.training.checkpoint import CheckpointError
 from paddleseg_u2net.training.distributed import Distributed
 
@@ -31,6 +32,7 @@ def check_processes(
     if distributed.size == 1:
         return
     own = {"paddleseg_u2net": __version__, "Paddle": paddle.__version__}
+    own["oneDNN"] = "no oneDNN" if library() is None else "oneDNN"
     own["configuration"] = str(config)
     own["flags"] = "\n".join(f"--{name} {value}" for name, value in asdict(options).items())
     for name in filter(os.path.isfile, config.plugins):

@@ -28,6 +28,7 @@ class SyncBatchNorm(nn.BatchNorm2D):
     """A BatchNorm2D that was `synchronised`; in evaluation it is what it was."""
 
     total: Total
+    runs_on_maps = True  # with oneDNN, too
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
@@ -38,19 +39,26 @@ class SyncBatchNorm(nn.BatchNorm2D):
         with paddle.no_grad():
             given = {"momentum": 0.0, "data_format": self._data_format}
             F.batch_norm(x, mean, variance, training=True, **given)
-        own, spread = (item.numpy().astype(np.float64) for item in (mean, variance))
-        count = x.size / len(own)
-        sums = self.total(np.stack([np.full(len(own), count), count * own,
-                                    count * (spread + own**2)]))  # fmt: skip
-        whole = sums[1] / sums[0]
-        mean = paddle.to_tensor(whole, mean.dtype)
-        variance = paddle.to_tensor(np.maximum(sums[2] / sums[0] - whole**2, 0), mean.dtype)
+        count = x.size / mean.size
+        every = self.over_all(mean.numpy(), variance.numpy(), count)
+        mean, variance = (paddle.to_tensor(item) for item in every[:2])
         for kept, new in ((self._mean, mean), (self._variance, variance)):
             kept.set_value(self._momentum * kept + (1 - self._momentum) * new)
         ones, zeros = paddle.ones_like(mean), paddle.zeros_like(mean)
         weight = ones if self.weight is None else self.weight
         bias = zeros if self.bias is None else self.bias
-        return _Normalise.apply(x, weight, bias, self, _Batch(mean, variance, sums[0][0]))
+        return _Normalise.apply(x, weight, bias, self, _Batch(mean, variance, every[2]))
+
+    def over_all(
+        self, mean: np.ndarray, variance: np.ndarray, count: float
+    ) -> Tuple[np.ndarray, np.ndarray, float]:
+        """Those of all processes, of means and variances of ``count`` values of each channel."""
+        own, spread = mean.astype(np.float64), variance.astype(np.float64)
+        sums = np.stack([np.full(len(own), count), count * own, count * (spread + own**2)])
+        sums = self.total(sums)
+        whole = sums[1] / sums[0]
+        squares = np.maximum(sums[2] / sums[0] - whole**2, 0)
+        return whole.astype(mean.dtype), squares.astype(mean.dtype), float(sums[0][0])
 
     def with_statistics(self, x: Tensor, weight: Any, bias: Any, mean: Any, var: Any) -> Tensor:
         """A channel's values minus its mean, by its deviation, times its weight, plus its bias."""
