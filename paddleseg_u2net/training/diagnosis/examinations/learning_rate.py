@@ -33,7 +33,7 @@ def _run(subject: Subject) -> Result:
     at_proposal = losses_at(subject, proposal, subject.steps("proposed rate", len(at_own), 1.0))
     falls = [_fall(subject, at_own), _fall(subject, at_proposal)]
     result = Result(
-        f"Range test: proposed {proposal:.1e}, too high from about {end:.1e}; configured "
+        f"Proposed {proposal:.1e}, too high from about {end:.1e}; configured "
         f"{own:.1e}. In {len(at_own)} steps the loss went from {at_own[0]:.3g} to "
         f"{at_own[-1]:.3g} at the configured rate, to {at_proposal[-1]:.3g} at the proposed one.",
         measured={
@@ -157,9 +157,9 @@ def _told(fall: float) -> str:
 def _plot(
     rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, own: float, proposal: float
 ) -> bytes:
-    low, high = float(np.nanmin(smooth)), float(smooth[0])
+    low, high = float(np.nanmin(losses)), float(smooth[0])
     room = 0.1 * max(high - low, 1e-3)
-    limits = (low - 2 * room, high + 4 * room)
+    limits = (low - room, high + 4 * room)
     ends = np.array(limits)
     panel = charts.Panel(
         "Learning rate range test",
