@@ -157,8 +157,10 @@ class Config(PredictionConfig):
         weights = self._loss.weights
         if len(found) == 1 and found[0]["type"] == "DeepSupervisionLoss":
             return build({"weights": weights, **found[0]})
-        with told("loss.types"):
-            built = [build(block) for block in found]
+        built = []
+        for number, block in enumerate(found):
+            with told(f"loss.types.{number}"):
+                built.append(build(block))
         return HeadLosses(built if len(built) > 1 else built[0], weights)
 
     def count_iters(self, per_epoch: int) -> None:

@@ -42,9 +42,8 @@ def scalar(loss: Any, value: Any) -> Tensor:
         return paddle.add_n([scalar(loss, item) for item in value])
     if not isinstance(value, Tensor) or value.size != 1:
         got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(
-            f"{name_of(loss)}: expected one number for each head, got {got}; take reduction: mean"
-        )
+        advice = "; take reduction: mean" if hasattr(loss, "reduction") else ""
+        raise ValueError(f"{name_of(loss)}: expected one number for each head, got {got}{advice}")
     return value.reshape([])
 
 

@@ -33,6 +33,18 @@ class MendedRMILoss(RMILoss):
         loss_weight_lambda: float = 0.5,
         ignore_index: int = 255,
     ) -> None:
+        if rmi_radius not in range(1, 11):
+            raise ValueError(f"RMILoss: rmi_radius: expected 1 to 10, got {rmi_radius!r}")
+        if rmi_pool_way not in range(3):
+            raise ValueError(
+                "RMILoss: rmi_pool_way: expected 0 (maximum), 1 (mean) or 2 (interpolation), got "
+                f"{rmi_pool_way!r}"
+            )
+        if rmi_pool_size != rmi_pool_stride:
+            raise ValueError(
+                f"RMILoss: rmi_pool_stride: expected rmi_pool_size, {rmi_pool_size}, got "
+                f"{rmi_pool_stride}"
+            )
         super().__init__(
             num_classes,
             rmi_radius,

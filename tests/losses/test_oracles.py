@@ -234,6 +234,10 @@ def test_an_edge_head_is_a_probability():
     edge = np.zeros((1, 1, 6, 6), "float32")
     edge[..., 1:5] = 1
     right = run(make("BCELoss", edge_label=True), edge, label)[0]
+    with pytest.raises(
+        ValueError, match="edge_label: expected probabilities of edges, .* got 0 to 2"
+    ):
+        run(make("BCELoss", edge_label=True), 2 * edge, label)
     old = run(make("BCELoss", edge_label=True, paddleseg_2_8=True), edge, label)[0]
     assert right == pytest.approx(0, abs=2e-6)
     assert old == pytest.approx((4 * math.log(1 + math.exp(-1)) + 2 * math.log(2)) / 6, rel=1e-5)
