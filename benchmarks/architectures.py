@@ -240,6 +240,7 @@ def run_one(name: str, asked: argparse.Namespace) -> None:
     command("export", *words)
     made = json.loads((exported / "description.json").read_text())
     keep(largest=made["compared"]["largest"], shape=made["shape"], step="done")
+    keep(logits=made["compared"].get("logits"))
     keep(memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
@@ -260,18 +261,29 @@ def count_heads(tree: Dict[str, Any], size: int) -> List[int]:
 
 def row(name: str, result: Dict[str, Any]) -> str:
     losses, backbone = result.get("losses") or [], NETWORKS[name].get("backbone", {})
-    heads, shape = result.get("heads"), result.get("shape")
-    sizes = "any size" if shape and shape[2] is None else shape and f"{shape[3]}x{shape[2]}"
+    heads = result.get("heads")
     cells = [
         name,
         backbone.get("type", ""),
         f"{heads[0]} / {heads[1]}" if heads else "",
         f"{losses[0]:.3f} -> {losses[-1]:.3f}" if losses else "",
         f"{result['mIoU']:.3f}" if "mIoU" in result else "",
-        f"{result['largest']:.1e} ({sizes})" if "largest" in result else "",
-        result.get("problem", ""),
+        difference(result),
+        result.get("problem", "").partition("; ")[0][:200],
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def difference(result: Dict[str, Any]) -> str:
+    """Of probabilities, or where all are 0 or 1 of logits as a share of their deviation."""
+    if "largest" not in result:
+        return ""
+    count, _, height, width = result["shape"]
+    sizes = "any size" if height is None else f"{width}x{height}" + (", one image" if count else "")
+    found = f"{result['largest']:.1e}"
+    if result.get("logits") is not None:
+        found = f"{result['logits']:.1e} of logits"
+    return f"{found} ({sizes})"
 
 
 def measured(name: str, asked: argparse.Namespace) -> Dict[str, Any]:
@@ -290,7 +302,8 @@ def measured(name: str, asked: argparse.Namespace) -> Dict[str, Any]:
     result["losses"] = [float(value) for value in LOSS.findall(text)]
     if done.returncode:
         said = ERROR.findall(text) or [f"ended with {done.returncode}"]
-        result["problem"] = f"{result['step']}: {said[-1].removeprefix('Error: ')[:300]}"
+        reason = said[-1].removeprefix("Error: ").removeprefix(f"{work / 'exported'}: ")
+        result["problem"] = f"{result['step']}: {reason}"
     return result
 
 

@@ -68,8 +68,15 @@ def _diagnose(config: Any, arguments: argparse.Namespace) -> int:
         raise ValueError("--diagnose: one process examines; start it without launch")
     if not 0 < arguments.diagnose < 1440:
         raise ValueError(f"--diagnose: expected minutes above 0, got {arguments.diagnose:g}")
-    folder, seed = Path(arguments.save_dir), arguments.seed
-    diagnosis = diagnose(config, folder, arguments.diagnose, seed, arguments.num_workers)
+    folder = Path(arguments.save_dir)
+    diagnosis = diagnose(
+        config,
+        folder,
+        arguments.diagnose,
+        arguments.seed,
+        arguments.num_workers,
+        arguments.do_eval,
+    )
     for line in diagnosis.lines():
         logger.info(line)
     logger.info(f"The report and its pictures are in {folder / 'diagnosis'}")
@@ -106,5 +113,7 @@ def _train(arguments: argparse.Namespace, device: str, distributed: Any) -> int:
     with reserved(Path(arguments.save_dir), distributed):
         trainer = Trainer(config, RunOptions(**options))
         trainer.run()
-    logger.info(f"Trained to iter {trainer.iteration}; checkpoints are in {trainer.save_dir}")
+    saved = any(trainer.save_dir.glob("iter_*"))  # none, if it ended with a profile
+    where = f"checkpoints are in {trainer.save_dir}" if saved else "nothing was due to be saved"
+    logger.info(f"Trained to iter {trainer.iteration}; {where}")
     return 0

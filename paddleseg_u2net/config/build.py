@@ -133,6 +133,10 @@ class Config(PredictionConfig):
         """The weights of U²-Nets that the model starts from, by how its names of them begin."""
         return networks.u2net_weights(self._tree["model"])
 
+    def pretrained_parts(self) -> Dict[str, str]:
+        """All weights that the model starts from, by how its names of what they are for begin."""
+        return networks.pretrained_parts(self._tree["model"])
+
     def balance(self, dataset: PairDataset, resumed: Optional[Path] = None) -> None:
         """Put numbers where losses say ``auto``: by the classes' pixels in the training set, or
         those of a checkpoint that is resumed.
@@ -153,8 +157,10 @@ class Config(PredictionConfig):
         weights = self._loss.weights
         if len(found) == 1 and found[0]["type"] == "DeepSupervisionLoss":
             return build({"weights": weights, **found[0]})
-        with told("loss.types"):
-            built = [build(block) for block in found]
+        built = []
+        for number, block in enumerate(found):
+            with told(f"loss.types.{number}"):
+                built.append(build(block))
         return HeadLosses(built if len(built) > 1 else built[0], weights)
 
     def count_iters(self, per_epoch: int) -> None:

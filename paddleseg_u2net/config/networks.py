@@ -56,6 +56,12 @@ def u2net_weights(model: Tree) -> Dict[str, str]:
     return found
 
 
+def pretrained_parts(model: Tree) -> Dict[str, str]:
+    """All ``pretrained`` weights, by the beginning of the names of what they are for."""
+    blocks = [("", model), *((f"{key}.", block) for key, block in _inner(model, ""))]
+    return {key: block["pretrained"] for key, block in blocks if block.get("pretrained")}
+
+
 def in_channels_of(model: Tree, default: int) -> int:
     """The image's channels; PaddleSeg's files say them at the backbone, too."""
     if "in_channels" in model:
@@ -89,8 +95,10 @@ def check_model(model: Tree, faults: List[str]) -> None:
             faults.append(f"{where}.type: {name} cannot be trained here: {REFUSED[name]}")
     if len(faults) > before:
         return
-    if "num_classes" not in model:  # in a signature with a default of its own
+    theirs = every[kind].__module__.startswith("paddleseg.")  # some with a default of their own
+    if theirs and "num_classes" not in model:
         faults.append(f"model.num_classes: this key is missing; {kind} needs it")
+    faults += _other_classes(model)
     for where, component in (("model", model), *_inner(model, "model.")):
         if component.get("data_format", "NCHW") != "NCHW":
             faults.append(f"{where}.data_format: images come as NCHW here; delete it")
@@ -102,6 +110,18 @@ def check_model(model: Tree, faults: List[str]) -> None:
         known = manager.BACKBONES.components_dict
         check_component(where, inner, known, faults)
     note("", partial(_check_channels, model), faults)
+
+
+def _other_classes(model: Tree) -> List[str]:
+    """Where an inner dictionary, as KNet's heads are, has another ``num_classes``."""
+    classes = model.get("num_classes")
+    inner = {key: value for key, value in model.items() if isinstance(value, Mapping)}
+    return [
+        f"model.{key}.num_classes: model.num_classes is {classes}, this says "
+        f"{value['num_classes']}; make them agree"
+        for key, value in inner.items()
+        if "type" not in value and value.get("num_classes", classes) != classes
+    ]
 
 
 def _check_channels(model: Tree) -> None:

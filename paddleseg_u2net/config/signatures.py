@@ -40,7 +40,9 @@ def _inner(component: Any) -> Any:
     if inspect.isclass(component):
         base, code = component.__bases__[0], component.__init__.__code__
         ours = "__class__" in code.co_freevars and base.__module__ == module
-        return (base if ours else None), _texts(code.co_consts)
+        # With arguments of its own, it does more than to hand them on: the texts are of that.
+        hands_on = set(inspect.signature(component).parameters) == {"kwargs"}
+        return (base if ours else None), _texts(code.co_consts) if hands_on else set()
     code, scope = component.__code__, component.__globals__
     named = [scope.get(name) for name in code.co_names]
     inner = [item for item in named if inspect.isclass(item) and item.__module__ == module]

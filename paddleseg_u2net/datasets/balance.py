@@ -37,6 +37,11 @@ def count_classes(dataset: PairDataset) -> ClassPixels:
         pixels = np.stack(list(pool.map(count, range(len(dataset)))))
     finally:
         pool.shutdown(cancel_futures=True)
+    return class_pixels(pixels)
+
+
+def class_pixels(pixels: np.ndarray) -> ClassPixels:
+    """Sum up the pixels of each class in each mask, (N, C)."""
     return ClassPixels(pixels.sum(0), (pixels.sum(1, keepdims=True) * (pixels > 0)).sum(0))
 
 

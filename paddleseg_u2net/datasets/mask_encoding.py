@@ -6,9 +6,10 @@ index     class numbers (and ``ignore_index``)                  the number
 binary    0 and 255 (16 bit: 65535)                             0 and 1
 soft      0 .. 255 (16 bit: 0 .. 65535), one class only         value / 255 (65535), kept as float
 instance  numbers of objects, one class only                    1 where it is not 0
+from_1    class numbers from 1 on, 0 (and ``ignore_index``)     the number - 1, 0 is ignored
 {v: c}    exactly the values v                                  c
 
-*instance* is never inferred, but proposed by messages, see `seem_instances`.
+*instance* and *from_1* are never inferred; the first is proposed by messages, see `seem_instances`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from paddleseg_u2net.io.images import read_mask
 from paddleseg_u2net.text import short_values
 
 MaskEncoding = Union[str, Mapping[int, int]]
-MASK_ENCODINGS = ("index", "binary", "soft", "instance")
+MASK_ENCODINGS = ("index", "binary", "soft", "instance", "from_1")
 IGNORE = 255
 # Class numbers in the wild stay below this; a soft edge has values above it.
 HIGHEST_LIKELY_CLASS = 32
@@ -181,9 +182,9 @@ def check_mask_encoding(
     ):
         return
     raise MaskError(
-        f"{where}: expected auto, index, binary, soft (one class only), instance (one or two), or "
-        f"a table of values to classes ({short_values(classes)}) such as {{0: 0, 255: 1}}, got "
-        f"{encoding!r}"
+        f"{where}: expected auto, index, binary, soft (one class only), instance (one or two), "
+        f"from_1, or a table of values to classes ({short_values(classes)}) such as "
+        f"{{0: 0, 255: 1}}, got {encoding!r}"
     )
 
 
@@ -199,6 +200,9 @@ def label_table(
         table = dict(encoding)
     elif encoding == "binary":
         table = {0: 0, top: 1}
+    elif encoding == "from_1":
+        table = {0: ignore_index, ignore_index: ignore_index}
+        table.update({number + 1: number for number in range(max(num_classes, 2))})
     else:
         table = {value: value for value in [*range(max(num_classes, 2)), ignore_index]}
     if max(table.values()) > 255:

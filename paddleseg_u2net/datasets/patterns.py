@@ -6,6 +6,7 @@ of names, a line each, say which of the images are taken, where there is one sta
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -33,6 +34,11 @@ def make_patterns(
     """Patterns of a configuration, checked; ``where`` is the section for messages."""
     found = (masks,) if isinstance(masks, str) else tuple(masks or ())
     stars = images.count("*")
+    if any("**" in str(pattern) for pattern in (images, *found)):
+        raise PairingError(
+            f"{where}.images: expected a * for each folder between, and no **, got {images!r} with "
+            f"{masks!r}"
+        )
     if not found or any(not isinstance(mask, str) or mask.count("*") != stars for mask in found):
         raise PairingError(
             f"{where}.masks: expected as many * as in images ({images}), which stand for the same "
@@ -57,8 +63,9 @@ def from_patterns(
     found: List[Problem] = []
     pairs: List[Pair] = []
     named = _named(patterns.lists, found) if patterns.lists else None
-    images = _matching(root, patterns.images)
     masks = [_matching(root, mask) for mask in patterns.masks]
+    taken = {path for files in masks for path in files.values()}  # of x.png, x_mask.png
+    images = {w: path for w, path in _matching(root, patterns.images).items() if path not in taken}
     for words in images if named is None else named:
         name = _filled(patterns.images, words)
         image = images.get(words)
@@ -94,9 +101,10 @@ def _filled(pattern: str, words: Words) -> str:
 
 def _matching(root: Path, pattern: str) -> Dict[Words, Path]:
     """The files that a pattern fits, by what its stars stand for, in the order of their names."""
-    form = re.compile("([^/]*)".join(map(re.escape, pattern.split("*"))))
+    parts = pattern.split("*")
+    form = re.compile("([^/]*)".join(map(re.escape, parts)))
     found = {}
-    for path in sorted(root.glob(pattern)):
+    for path in sorted(root.glob("*".join(map(glob.escape, parts)))):
         match = form.fullmatch(path.relative_to(root).as_posix())
         if match and path.is_file():
             found[match.groups()] = path

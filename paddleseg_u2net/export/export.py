@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import paddle
 
@@ -15,12 +15,12 @@ from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
 from paddleseg_u2net.export.formats import FORMATS, AnyJob, Job
 from paddleseg_u2net.export.layers import LayerJob
+from paddleseg_u2net.export.logits import TOLERANCE, gap_of_logits
 from paddleseg_u2net.export.quantization.calibration import Calibration
 from paddleseg_u2net.export.quantization.search import Found, search
 from paddleseg_u2net.export.verify import TOLERANCES, compare
 from paddleseg_u2net.inference import BackendError, Preprocess
 from paddleseg_u2net.inference.backends import AUTO, choose
-from paddleseg_u2net.inference.backends.backend import Network
 from paddleseg_u2net.inference.description import (
     NAME,
     Description,
@@ -35,6 +35,8 @@ from paddleseg_u2net.inference.description import (
 from paddleseg_u2net.io.files import atomic_dir, check_writable, recover_dir
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import LoadedModel
+
+_ALL = 0.98  # of a map, beyond which it is sure of itself nearly everywhere
 
 SEARCHED = ("bf16", "int8")
 """Precisions for which layers that must stay in float32 are searched for."""
@@ -145,7 +147,7 @@ def _written(trained: LoadedModel, options: ExportOptions, shape: Shape) -> Desc
         files = {path.name: checksum(path) for path in sorted(folder.iterdir())}
         made = replace(made, files=files, versions={**versions, **job.used})
         write_description(folder, made)
-        made = _checked(folder, trained.pipeline.network, made, found, options)
+        made = _checked(folder, trained, made, found, options)
         write_description(folder, made)
     return made
 
@@ -161,9 +163,14 @@ def _job(trained: LoadedModel, made: Description, found: Optional[Found] = None)
 
 
 def _checked(
-    folder: Path, model: Network, made: Description, found: Optional[Found], options: ExportOptions
+    folder: Path,
+    trained: LoadedModel,
+    made: Description,
+    found: Optional[Found],
+    options: ExportOptions,
 ) -> Description:
     """The description with what was measured: the files are read again and run beside the model."""
+    model = trained.pipeline.network
     try:
         exported = load_exported(folder, AUTO, device="cpu")
         compared = compare(model, exported.network, made.make_preprocess(), made.shape)
@@ -180,6 +187,12 @@ def _checked(
         inside = compared.largest <= limits[0] and compared.mean <= limits[1]
         what = f"its maps differ from the model's: {compared}"
         _refuse(inside, options, what, f"{limits[0]:g} and {limits[1]:g}")
+    more: Dict[str, Any] = {"backend": backend}
+    if made.network and made.precision == "fp32" and compared.sure > _ALL:
+        more["logits"] = gap = gap_of_logits(trained.layer, model, made, backend)
+        what = f"logits differ by {gap:.2g} of their standard deviation"
+        logger.info(f"Its maps of drawings are 0 or 1 nearly everywhere; {what} at most")
+        _refuse(gap <= TOLERANCE, options, f"its {what}", f"{TOLERANCE:g}")
     guard, note = dict(made.guard), getattr(exported.network, "note", "")
     if made.precision == "bf16" and guard.get("kept") and note:
         what = f"{len(guard['kept'])} layers have to stay in float32, and are not seen to do so"
@@ -192,7 +205,7 @@ def _checked(
         inside = found.guard.inside(measured, options.max_mae_increase)
         _refuse(inside, options, what, f"{options.max_mae_increase:g}")
         guard.update(written=measured.increase, written_difference=measured.difference)
-    return replace(made, compared={**compared.described(), "backend": backend}, guard=guard)
+    return replace(made, compared={**compared.described(), **more}, guard=guard)
 
 
 def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> None:

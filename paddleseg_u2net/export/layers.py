@@ -59,11 +59,14 @@ class LayerJob:
     shape_to_fix = None  # Paddle writes the shape
 
     def onnx(self) -> bytes:
-        """Return the network as an ONNX file with one output, ``d0``, probabilities."""
+        """Return the network as an ONNX file with one output, ``d0``, probabilities, or logits if
+        the description says so.
+        """
         made = self.description
         self.used["paddle2onnx"] = _paddle2onnx(f"--format {made.format}")
         with tempfile.TemporaryDirectory() as name, convertible(self.layer):
-            program = _save(Path(name), self.layer, "probability", made.shape)
+            output = "logits" if made.output == "logits" else "probability"
+            program = _save(Path(name), self.layer, output, made.shape)
             content = _converted(program, f"--format {made.format}")
         return _tidied(content, made)
 

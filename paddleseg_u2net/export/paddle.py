@@ -109,7 +109,9 @@ def _size(like: Any) -> Any:
 
 
 def activated(logits: Any, output: str) -> Any:
-    """Logits (N, K, h, w) as ``output``, one of `OUTPUTS`, says."""
+    """Logits (N, K, h, w) as ``output``, "logits" or one of `OUTPUTS`, says."""
+    if output == "logits":
+        return logits
     single = logits.shape[1] == 1
     probability = F.sigmoid(logits) if single else F.softmax(logits, 1)
     if output != "argmax":

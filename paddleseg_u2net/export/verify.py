@@ -27,7 +27,8 @@ _USUAL = (320, 320)
 class Compared(NamedTuple):
     """How far an exported network is from the model: the largest and mean difference of
     probabilities, of class numbers how much one differs at least for another class to be the
-    largest; ``pixels``: the share of those with another class. ``sizes``: (N, h, w).
+    largest; ``pixels``: the share of those with another class. ``sizes``: (N, h, w). ``sure``: the
+    share of the model's probabilities that are 0 or 1 to three digits.
     """
 
     images: int
@@ -35,6 +36,7 @@ class Compared(NamedTuple):
     largest: float
     mean: float
     pixels: Optional[float] = None
+    sure: float = 0.0
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{n} of {width}x{height}" for n, height, width in self.sizes)
@@ -47,6 +49,7 @@ class Compared(NamedTuple):
     def described(self) -> Dict[str, Any]:
         """What the description of an export says of it."""
         content = {**self._asdict(), "sizes": [list(size) for size in self.sizes]}
+        del content["sure"]
         return {key: value for key, value in content.items() if value is not None}
 
 
@@ -54,18 +57,31 @@ def compare(model: Network, exported: Network, preprocess: Preprocess, shape: Sh
     """Run both on drawings, in several numbers and sizes as far as ``shape`` (N, C, H, W) leaves
     them open. ``model`` gives logits.
     """
-    sizes, found, gives = [], [], output_type_of(exported)
-    for choices in _batches(preprocess, shape):
-        batch, logits = _taken(model, choices)
-        logits = resized(logits, batch.shape[2:])
+    sizes, found, sure, gives = [], [], [], output_type_of(exported)
+    for batch, logits in _runs(model, preprocess, shape):
         sizes.append((len(batch), batch.shape[2], batch.shape[3]))
-        found.append(_differences(activate(logits), exported(batch), gives))
+        probability = activate(logits)
+        sure.append((np.abs(probability - 0.5) > 0.499).mean())
+        found.append(_differences(probability, exported(batch), gives))
     largest = float(np.max([item.max() for item, _ in found]))  # NaN stays NaN
     pixels = sum(item.size for item, _ in found)
     mean = sum(float(item.sum(dtype=np.float64)) for item, _ in found) / pixels
     others = [other for _, other in found if other is not None]
     share = sum(others) / pixels if others else None
-    return Compared(sum(size[0] for size in sizes), tuple(sizes), largest, mean, share)
+    images = sum(size[0] for size in sizes)
+    return Compared(images, tuple(sizes), largest, mean, share, float(min(sure)))
+
+
+def logits_gap(model: Network, exported: Network, preprocess: Preprocess, shape: Shape) -> float:
+    """The largest difference of logits, as a share of their standard deviation within maps, on the
+    drawings of `compare`. Both give logits.
+    """
+    gaps = []
+    for batch, logits in _runs(model, preprocess, shape):
+        within = float((logits - logits.mean((2, 3), keepdims=True)).std())
+        scale = max(within, 1e-3 * float(np.abs(logits).max()))  # rounding of a flat map is nothing
+        gaps.append(np.abs(exported(batch) - logits).max() / scale)
+    return float(np.max(gaps))  # NaN stays NaN
 
 
 def _differences(
@@ -80,6 +96,15 @@ def _differences(
     # Two probabilities are this far from being equal, each has to move by half of it.
     short = (probability.max(1) - chosen) / 2
     return short, int((short > 0).sum())
+
+
+def _runs(
+    model: Network, preprocess: Preprocess, shape: Shape
+) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    """Inputs, and the model's logits of them at their size."""
+    for choices in _batches(preprocess, shape):
+        batch, logits = _taken(model, choices)
+        yield batch, resized(logits, batch.shape[2:])
 
 
 def _taken(model: Network, choices: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:

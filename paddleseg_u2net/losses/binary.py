@@ -52,9 +52,7 @@ class MendedBCELoss(nn.Layer):
         logit = exact(logit)
         if self.edge_label:
             label = class_edges(label, self.ignore_index)
-            if not self.paddleseg_2_8:
-                probability = logit.clip(_TINY, 1 - _TINY)
-                logit = paddle.log(probability) - paddle.log(1 - probability)
+            logit = logit if self.paddleseg_2_8 else _logit(logit)
         target, valid = targets(logit, label, self.ignore_index, "BCELoss")
         loss = binary_cross_entropy(logit, target, self._pos_weight(target, valid))
         return mean(loss * self._weight(target, valid), valid.expand_as(loss))
@@ -89,6 +87,17 @@ class MendedBCELoss(nn.Layer):
         if channels == 1:
             return weights[1] * target + weights[0] * (1 - target)
         return weights.reshape([1, channels, 1, 1])
+
+
+def _logit(probability: Tensor) -> Tensor:
+    low, high = float(probability.min()), float(probability.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            "BCELoss: edge_label: expected probabilities of edges, as GSCNN and DecoupledSegNet "
+            f"give, got {low:g} to {high:g}; paddleseg_2_8: true takes logits"
+        )
+    probability = probability.clip(_TINY, 1 - _TINY)
+    return paddle.log(probability) - paddle.log(1 - probability)
 
 
 class MendedFocalLoss(nn.Layer):

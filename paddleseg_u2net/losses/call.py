@@ -31,10 +31,8 @@ def call_loss(loss: Any, head: Any, label: Tensor) -> Tensor:
     if kind is not None:
         _check_head(name_of(loss), kind, head, label)
         label = _label_for(loss, label, kind.soft)
-        if kind.form == "map" and type(loss).__module__.startswith("paddleseg."):
-            class_numbers(
-                label, head.shape[1], loss.ignore_index, name_of(loss)
-            )  # it does not look
+        if name_of(loss) == "MultiClassFocalLoss":  # PaddleSeg's own, which does not look
+            class_numbers(label, head.shape[1], loss.ignore_index, name_of(loss))
     return scalar(loss, loss(head, label))
 
 
@@ -44,9 +42,8 @@ def scalar(loss: Any, value: Any) -> Tensor:
         return paddle.add_n([scalar(loss, item) for item in value])
     if not isinstance(value, Tensor) or value.size != 1:
         got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(
-            f"{name_of(loss)}: expected one number for each head, got {got}; take reduction: mean"
-        )
+        advice = "; take reduction: mean" if hasattr(loss, "reduction") else ""
+        raise ValueError(f"{name_of(loss)}: expected one number for each head, got {got}{advice}")
     return value.reshape([])
 
 

@@ -33,6 +33,18 @@ class MendedRMILoss(RMILoss):
         loss_weight_lambda: float = 0.5,
         ignore_index: int = 255,
     ) -> None:
+        if rmi_radius not in range(1, 11):
+            raise ValueError(f"RMILoss: rmi_radius: expected 1 to 10, got {rmi_radius!r}")
+        if rmi_pool_way not in range(3):
+            raise ValueError(
+                "RMILoss: rmi_pool_way: expected 0 (maximum), 1 (mean) or 2 (interpolation), got "
+                f"{rmi_pool_way!r}"
+            )
+        if rmi_pool_size != rmi_pool_stride:
+            raise ValueError(
+                f"RMILoss: rmi_pool_stride: expected rmi_pool_size, {rmi_pool_size}, got "
+                f"{rmi_pool_stride}"
+            )
         super().__init__(
             num_classes,
             rmi_radius,
@@ -110,18 +122,18 @@ class MendedSemanticConnectivityLoss(nn.Layer):
         parts, components = _components(found)
         wanted, true = _components(mine)
         if parts == 1:
-            missed = paddle.to_tensor(mine.astype("float32")) * (1 - probability)
+            missed = paddle.to_tensor(mine).astype(probability.dtype) * (1 - probability)
             return 1 + missed.mean()
         if parts > 2 * wanted:
             parts = min(parts, self.max_pred_num_conn)
             components = np.where(components < parts, components, 0)
-        masses = _each(components, parts) * probability.flatten().unsqueeze(0)
-        areas = _each(true, wanted)
+        masses = _each(components, parts, probability) * probability.flatten().unsqueeze(0)
+        areas = _each(true, wanted, probability)
         overlap = paddle.matmul(masses, areas, transpose_y=True)  # (predicted, true)
         union = masses.sum(1, keepdim=True) + areas.sum(1).unsqueeze(0) - overlap
-        touching = (overlap.detach() > 0).astype("float32")
+        touching = (overlap.detach() > 0).astype(overlap.dtype)
         of_true = (overlap / union * touching).sum(0) / touching.sum(0).clip(min=1.0)
-        lone = float((touching.sum(1) == 0).astype("float32").sum())
+        lone = int((touching.sum(1) == 0).sum())
         return 1 - of_true.sum() / (wanted - 1 + lone)
 
 
@@ -130,7 +142,7 @@ def _components(mask: np.ndarray) -> Tuple[int, Any]:
     return cv2.connectedComponents(mask.astype(np.uint8))
 
 
-def _each(components: np.ndarray, count: int) -> Tensor:
+def _each(components: np.ndarray, count: int, like: Tensor) -> Tensor:
     """(count - 1, pixels), 1 where a pixel is of a component; the ground is left out."""
     numbers = np.arange(1, count).reshape(-1, 1)
-    return paddle.to_tensor((components.reshape(1, -1) == numbers).astype("float32"))
+    return paddle.to_tensor(components.reshape(1, -1) == numbers).astype(like.dtype)

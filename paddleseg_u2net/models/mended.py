@@ -15,7 +15,10 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddleseg.cvlibs import manager
 from paddleseg.models import decoupled_segnet, espnetv1, layers, pointrend, sfnet
-from paddleseg.models.backbones import cae, vision_transformer
+from paddleseg.models.backbones import cae, vision_transformer, vit_adapter
+from paddleseg.models.layers.ms_deformable_attention import MSDeformAttn
+
+from paddleseg_u2net.models.deformable import DeformableAttention
 
 
 class _Warp:
@@ -113,17 +116,25 @@ class MendedCAE(cae.CAE):
         """Keep the random weights."""
 
 
+class MendedViTAdapter(vit_adapter.ViTAdapter):
+    """Of UPerNetViTAdapter; PaddleSeg's needs a compiled operator, and ends the process without."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _mend(self, MSDeformAttn, DeformableAttention)
+
+
 def _mend(network: nn.Layer, broken: Type[nn.Layer], mended: Type[nn.Layer]) -> None:
     for layer in network.sublayers():
         if type(layer) is broken:
             layer.__class__ = mended
 
 
-def _made_with(function: Any, name: str) -> Any:
-    """A copy of a function that makes a vision transformer, and makes the mended one."""
-    scope = {**function.__globals__, "VisionTransformer": MENDED[name]}
+def _made_with(function: Any, name: str, mended: Any) -> Any:
+    """A copy of a function that calls the class ``name``, and calls the mended one."""
+    scope = {**function.__globals__, name: mended}
     copy = FunctionType(function.__code__, scope, f"Mended{function.__name__}")
-    copy.__doc__ = f"``{function.__name__}``, which can be made without weights."
+    copy.__doc__ = f"``{function.__name__}``, made of {mended.__name__}."
     copy.__module__ = __name__
     return copy
 
@@ -135,26 +146,26 @@ MENDED: Dict[str, Any] = {
     "ESPNetV1": MendedESPNetV1,
     "VisionTransformer": MendedVisionTransformer,
     "CAE": MendedCAE,
+    "ViTAdapter": MendedViTAdapter,
 }
 """What is built where a configuration names a network or a backbone of PaddleSeg's."""
 
-for _start, _name in (("ViT_", "VisionTransformer"), ("CAE_", "CAE")):
+for _start, _name, _mended in (
+    ("ViT_", "VisionTransformer", MendedVisionTransformer),
+    ("CAE_", "VisionTransformer", MendedCAE),  # a name that PaddleSeg's module has not
+    ("ViTAdapter_", "ViTAdapter", MendedViTAdapter),
+):
     MENDED.update(
         {
-            key: _made_with(component, _name)
+            key: _made_with(component, _name, _mended)
             for key, component in manager.BACKBONES.components_dict.items()
             if key.startswith(_start)
         }
     )
 
-_NO_OPERATOR = (
-    "its attention is a compiled operator, ms_deform_attn, that PaddleSeg ends the process without"
-)
 REFUSED: Dict[str, str] = {
     "MaskFormer": "it gives masks and classes of any number of regions, which only its own loss "
     "and its own targets (GenerateInstanceTargets) take; take UPerNet on the same Swin backbone",
-    "ViTAdapter": _NO_OPERATOR,
-    "ViTAdapter_Tiny": _NO_OPERATOR,
 }
 """Networks and backbones that cannot be trained here, and why."""
 

@@ -25,9 +25,9 @@ class U2NetOnBackbone(Stages):
     Input and output are those of ``U2Net``.
 
     Args:
-        num_classes: 1 for a binary task (sigmoid), 2 and more for softmax over classes.
         backbone: gives a list of features (N, C, h, w), fine to coarse, and has their channels in
             ``feat_channels``.
+        num_classes: 1 for a binary task (sigmoid), 2 and more for softmax over classes.
         stages: other stages than the table's: ``decoder``, from the bottom up, and ``encoder``,
             those behind the backbone, in the form of ``StageTable.parse``; each may be left out.
     """
@@ -35,7 +35,7 @@ class U2NetOnBackbone(Stages):
     table: StageTable = U2NET
 
     def __init__(
-        self, num_classes: int, backbone: nn.Layer, stages: Optional[Mapping[str, Any]] = None
+        self, backbone: nn.Layer, num_classes: int = 1, stages: Optional[Mapping[str, Any]] = None
     ) -> None:
         super().__init__()
         channels = getattr(backbone, "feat_channels", None)

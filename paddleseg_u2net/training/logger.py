@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Sequence
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net import render
+from paddleseg_u2net import render, signals
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.log import logger
@@ -130,13 +130,14 @@ class TrainingLogger:
 
     def _each(self, write: Callable[[RunLogger], None]) -> None:
         """Write to all records. One that fails (a server that is gone) ends; training goes on."""
-        for record in list(self.records):
-            try:
-                write(record)
-            except Exception as error:
-                self.records.remove(record)
-                words = " ".join(f"{type(error).__name__}: {error}".split())
-                logger.error(f"{type(record).__name__} is left out from here on: {words}")
+        with signals.held():  # a database that is cut in the middle of a request stays locked
+            for record in list(self.records):
+                try:
+                    write(record)
+                except Exception as error:
+                    self.records.remove(record)
+                    words = " ".join(f"{type(error).__name__}: {error}".split())
+                    logger.error(f"{type(record).__name__} is left out from here on: {words}")
 
     def close(self) -> None:
         """Close the bar and the records."""

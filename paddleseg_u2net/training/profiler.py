@@ -112,11 +112,13 @@ class StepProfiler:
         assert self.options is not None
         profiler: Any = None
         first, last = self.options.batch_range
-        number = 0
+        number, ready = 0, max(first - 1, 0)  # the batch before warms the profiler up
         try:
             while number < last or not self.options.exit_on_finished:
-                if number == first and self._first:
-                    profiler = self._started()
+                if number == ready and self._first:
+                    profiler = self._started(first - ready, last - ready)
+                if number == first and profiler is not None:
+                    profiler.step_info()  # what it says next is since here
                 batches = next(steps, None)
                 if batches is None:
                     return
@@ -133,13 +135,12 @@ class StepProfiler:
             if profiler is not None:  # the run was cut
                 profiler.stop()
 
-    def _started(self) -> Any:
+    def _started(self, first: int, last: int) -> Any:
         assert self.options is not None
         # Without anything that it writes when it is stopped: a run that is cut leaves nothing.
-        first, last = self.options.batch_range
         profiler = Profiler(
             targets=self._targets,
-            scheduler=(0, last - first),
+            scheduler=(first, last),
             timer_only=self.options.timer_only,
             on_trace_ready=lambda profiler: None,
         )

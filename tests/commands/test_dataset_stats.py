@@ -32,9 +32,11 @@ def test_numbers_are_printed_and_written_with_a_picture(data, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "all: 3 pairs, masks read as binary" in out
     assert "most frequent: 80x60 (3)" in out and "mean: [" in out
+    assert "all: weight: auto of a loss is [" in out
     report = json.loads((tmp_path / "stats.json").read_text())
     assert report["parts"]["all"] == report["together"]
     assert report["together"]["width"]["median"] == 80
+    assert len(report["together"]["class_weights"]) == 2
     assert read_image(tmp_path / "stats.png").shape[2] == 3
 
 

@@ -102,3 +102,17 @@ def test_exports_see_what_validation_sees(trained, drawn):
         assert map_.shape == (64, 64)
         np.testing.assert_array_equal(map_, file[name])
         assert np.abs(map_ - export[name]).max() <= 1
+
+
+def test_exports_of_one_size_are_of_that_behind_the_last_step(trained, capsys):
+    pytest.importorskip("openvino")
+    best, exported = trained / "run" / "best_model", trained / "sized"
+    words = ["export", "--model_path", best, "--save_dir", exported, "--format", "openvino"]
+    run(*words, "--input_shape", 1, 3, 48, 64)
+    assert read_description(exported).shape == (1, 3, 48, 64)
+    other = [*map(str, words[1:]), "--input_shape", "1", "3", "32", "32"]
+    assert main("export", other) == 1
+    said = capsys.readouterr().err
+    assert (
+        "--input_shape: preprocess.fit (long 48, then pad [64, 48]) does not end at 32x32" in said
+    )

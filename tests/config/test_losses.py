@@ -182,6 +182,17 @@ REFUSED = [
         [],
         "loss.types.0.pos_weight: expected numbers of 0",
     ),
+    ("[{type: BCELoss, edge_label: true}]", [], "loss.types.0.edge_label: it is of probabilities"),
+    (
+        "[{type: DeepSupervisionLoss, weights: [1, 1, 1, 1, 1, 1, 1]}]",
+        ["loss.coef=0.5"],
+        "loss.coef: heads are weighted by types.0.weights already; keep one",
+    ),
+    (
+        "[{type: RMILoss, rmi_radius: 99}]",
+        ["model.num_classes=2"],
+        "loss.types.0 .*RMILoss: rmi_radius: expected 1 to 10, got 99",
+    ),
     (
         "[{type: DiceLoss, weight: auto}]",
         [],
@@ -193,4 +204,4 @@ REFUSED = [
 @pytest.mark.parametrize(("types", "opts", "match"), REFUSED, ids=range(len(REFUSED)))
 def test_what_cannot_be_had_is_named(types, opts, match):
     with pytest.raises(ConfigError, match=match):
-        config(types, *opts)
+        config(types, *opts).criterion()

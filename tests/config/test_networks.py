@@ -2,11 +2,15 @@
 
 import inspect
 
+import numpy as np
+import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.config.signatures import parameters_of, takes_anything
+from paddleseg_u2net.weights import write_pickle
+from tests.http_server import Server
 
 LITE = {"type": "PPLiteSeg", "num_classes": 2, "backbone": {"type": "STDC1"}}
 
@@ -54,6 +58,46 @@ def test_a_missing_backbone_and_class_count_are_named(tiny):
     tiny["model"] = {"type": "UNet3Plus"}  # whose class has a default of its own
     with pytest.raises(ConfigError, match="model.num_classes: this key is missing"):
         Config(tiny)
+
+
+def test_heads_of_other_classes_and_layouts_are_refused(tiny):
+    heads = {"kernel_update_head_params": {"num_classes": 150}, "kernel_generate_head_params": {}}
+    backbone = {"type": "ResNet18_vd", "data_format": "NHWC"}
+    tiny["model"] = {"type": "KNet", "num_classes": 2, "backbone": backbone, **heads}
+    tiny["model"]["backbone_indices"] = [0, 1, 2, 3]
+    with pytest.raises(ConfigError) as error:
+        Config(tiny)
+    assert "update_head_params.num_classes: model.num_classes is 2, this says" in str(error.value)
+    assert "model.backbone.data_format: images come as NCHW here; delete it" in str(error.value)
+
+
+def test_weights_that_cannot_be_had_are_named_with_the_way_out(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    with Server() as server:
+        address = server.address("/dygraph/STDC1.tar.gz")  # answers 404
+        config = of(tiny, backbone={"type": "STDC1", "pretrained": address})
+        with pytest.raises(ConfigError) as error:
+            config.model()
+    assert str(error.value).startswith("model.backbone.pretrained: ")
+    assert str(error.value).endswith("without: --opts model.backbone.pretrained=null")
+    config.model(pretrained=False)  # as for weights that were trained from these
+    assert "pretrained" not in config.to_predict()
+    other = tmp_path / "other.pdparams"
+    write_pickle(other, {"conv.weight": np.ones(3, "float32")})
+    with pytest.raises(ConfigError, match="model.pretrained: .*none of its 1 tensors fits PPLite"):
+        of(tiny, pretrained=str(other)).model()
+
+
+def test_weights_of_a_network_and_of_its_backbone_are_loaded(tiny, tmp_path):
+    first = of(tiny, num_classes=3).model()
+    paddle.save(first.state_dict(), str(tmp_path / "whole.pdparams"))
+    paddle.save(first.backbone.state_dict(), str(tmp_path / "backbone.pdparams"))
+    given = {f"backbone.{name}": value for name, value in first.backbone.state_dict().items()}
+    backbone = {"type": "STDC1", "pretrained": str(tmp_path / "backbone.pdparams")}
+    whole = str(tmp_path / "whole.pdparams")
+    for model in ({"backbone": backbone}, {"pretrained": whole}):  # of three classes, for two
+        state = of(tiny, **model).model().state_dict()
+        assert all((state[name] == value).all() for name, value in given.items())
 
 
 def test_a_network_without_other_channels_says_so(tiny):

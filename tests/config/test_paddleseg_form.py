@@ -230,10 +230,9 @@ def test_a_size_that_is_given_counts():
         ({"precision": "fp16"}, "precision: it is a flag of tools/train.py here; give --precision"),
         ({"optimizer": {"type": "AdamWDL_CAE"}}, "AdamWDL_CAE lowers the rate .*take AdamW, with"),
         ({"optimizer": {"type": "AdamWDL"}}, "AdamWDL lowers the rate .*take AdamW, with"),
-        ({"use_ema": True}, "use_ema: it is a flag of tools/train.py here; give --use_ema$"),
+        ({"precision": "fp16", "amp_level": "O2"}, "give --precision fp16 --amp_level O2 and del"),
         ({"amp": {}}, "amp: there is no such key here; .*--precision fp16"),
         ({"profiler": {}}, "profiler: .*--profiler_options"),
-        ({"export": {"transforms": []}}, "export.transforms: an exported model sees images as va"),
         ({"learning_rate": {"decay": {}}}, None),
     ],
     ids=str,
@@ -321,6 +320,20 @@ def test_keys_that_change_nothing_are_left_out():
     assert made["test_config"] == {"aug_eval": True, "scales": 1.0}
     assert "AUC" in [score.key for score in Config(block).report().scores]
     assert translate({**block, "metrics": ["mIoU"]})["metrics"] == ["mIoU", "AUC"]
+
+
+def test_flags_as_keys_are_told_of(caplog):
+    """PaddleSeg does not read them either; files of its users have some."""
+    caplog.set_level(logging.INFO)
+    flags = {"save_interval": 500, "use_ema": True, "precision": "fp32", "amp_level": "O1"}
+    made = translate(tree(**flags, export={"transforms": []}))
+    assert not {*flags, "export"} & set(made)
+    assert (
+        "save_interval is left out, as in PaddleSeg 2.8.0: give the flag --save_interval 500"
+        in (caplog.text)
+    )
+    assert "give the flag --use_ema\n" in caplog.text
+    assert "exports have the preprocessing of validation; others are asked for by" in caplog.text
 
 
 def test_keys_that_paddlesegs_groups_do_not_know_are_left_out():
@@ -424,3 +437,60 @@ def test_opts_are_keys_of_the_file_as_it_stands(tmp_path):
     assert config.preprocess().size == (4, 4)
     assert config.dataset_settings("val").dataset_root == "other"
     assert read_yaml(tmp_path / "a.yml") == tree()
+
+
+def _places(node, path=()):
+    """The path of every value in a tree."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from _places(value, (*path, key))
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, 0.5, "x", True, [], [5], {}, {"type": 5}, [[]], [{}]], ids=str
+)
+def test_whatever_stands_there_is_translated_or_refused(value):
+    """What is left is refused by the checks of this project's own form."""
+    block = tree(
+        test_config={"is_slide": True, "auc_roc": True},
+        preprocess={"size": [4, 4]},
+        learning_rate={"value": 0.1, "decay": {"type": "poly"}},
+        optimizer={"type": "AdamWDL_CAE", "weight_decay": 0.0, "custom_cfg": [{"name": "a"}]},
+        export={"transforms": [NORMALIZE]},
+        metrics=["mIoU"],
+        loss={"types": [{"type": "MixedLoss", "losses": [{"type": "A"}]}], "coef": [1]},
+        model={"type": "A", "backbone": {"type": "B", "depth": 2}},
+    )
+    block["val_dataset"] = {
+        "type": "Dataset",
+        "dataset_root": "d",
+        "val_path": "a.txt",
+        "num_classes": 2,
+        "ignore_index": 9,
+        "img_channels": 3,
+        "transforms": [
+            {"type": "LimitLong", "max_long": 5},
+            {"type": "Resize", "size_divisor": 3},
+            {"type": "Padding", "target_size": [4, 4]},
+            NORMALIZE,
+        ],
+    }
+    block["train_dataset"]["transforms"] = [
+        {"type": "RandomPaddingCrop", "category_max_ratio": 0.5},
+        {"type": "RandomBlur", "prob": 0.7},
+        NORMALIZE,
+    ]
+    for path in _places(block):
+        changed = copy.deepcopy(block)
+        node = changed
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+        try:
+            translate(changed)
+        except ConfigError:
+            pass
+        except Exception as error:
+            pytest.fail(f"{path}: {type(error).__name__}: {error}")

@@ -151,3 +151,14 @@ def test_values_that_an_encoding_does_not_know_are_named(
 def test_codings_that_may_not_be_given(coding, num_classes):
     with pytest.raises(MaskError, match="^mask_values: expected auto, index, binary, soft"):
         check_mask_encoding(coding, num_classes, "mask_values")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_classes_that_are_numbered_from_1_on(dtype):
+    raw = np.array([[0, 1, 2], [3, 255, 0]], dtype)
+    found = decode(raw, "from_1", 3, 255, Path("a.png"))
+    np.testing.assert_array_equal(found, [[255, 0, 1], [2, 255, 255]])
+    np.testing.assert_array_equal(found, np.where(raw == 255, 255, raw.astype(np.uint8) - 1))
+    with pytest.raises(MaskError, match="a.png: expected the values 0, 1, 2, 255 .*from_1.*also 3"):
+        decode(raw, "from_1", 2, 255, Path("a.png"))
+    check_mask_encoding("from_1", 150, "mask_values")

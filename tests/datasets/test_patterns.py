@@ -94,6 +94,7 @@ def test_each_problem_names_its_file(tmp_path):
             r"images: expected one \*",
         ),
         ({"images": "none/*.jpg", "masks": "m/*.png"}, "expected images, found none"),
+        ({"images": "i/**/*.jpg", "masks": "m/**/*.png"}, r"a \* for each folder between"),
         (
             {"images": "i/*.jpg", "masks": "m/*.png", "list_path": "no.txt"},
             "no.txt: expected a list of names; there is no such file",
@@ -109,9 +110,15 @@ def test_what_is_no_pattern(tmp_path, arguments, says):
 
 
 def test_letters_that_mean_something_to_programs(tmp_path):
-    touch(tmp_path, "i (1)/a+b.x.jpg", "m/a+b.x.png", "i (1)/a+b.y.jpg")
-    found = find(tmp_path, images="i (1)/*.x.jpg", masks="m/*.x.png")
-    assert names(found) == [("i (1)/a+b.x.jpg", "a+b.x.png")]
+    touch(tmp_path, "i [1]/a+b?.x.jpg", "m/a+b?.x.png", "i [1]/a+b.y.jpg")
+    found = find(tmp_path, images="i [1]/*.x.jpg", masks="m/*.x.png")
+    assert names(found) == [("i [1]/a+b?.x.jpg", "a+b?.x.png")]
+
+
+def test_masks_beside_their_images_are_no_images(tmp_path):
+    touch(tmp_path, "a.png", "a_mask.png", "b.png", "b_mask.png")
+    found = find(tmp_path, images="*.png", masks="*_mask.png")
+    assert names(found) == [("a.png", "a_mask.png"), ("b.png", "b_mask.png")]
 
 
 def test_a_data_set_takes_patterns(drawn):

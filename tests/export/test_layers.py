@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -155,6 +156,20 @@ def test_adaptive_pooling_of_any_size(trained, target, format):
     for shape in ((1, 3, 48, 48), (2, 3, 34, 6)):
         assert_gives(target, model, "probability", images(*shape))
     assert type(model.layer.pool[0]) is paddle.nn.AdaptiveAvgPool2D
+
+
+def test_maps_that_are_sure_of_themselves_hide_nothing(trained, target, monkeypatch, caplog):
+    """With its poolings left as they are, paddle2onnx writes another network of the same maps."""
+    need("onnx")
+    model, order = trained(cells=5), ExportOptions(target, "onnx", shape=(1, 3, 64, 64))
+    for head in model.layer.heads:
+        head.bias.set_value(head.bias + paddle.to_tensor([300.0, 0.0]))
+    export(model, order)
+    assert read_description(target).compared["largest"] == 0
+    assert "0 or 1 nearly everywhere; logits differ by" in caplog.text
+    monkeypatch.setattr(layers, "convertible", lambda layer: contextlib.nullcontext())
+    with pytest.raises(ExportError, match="its logits differ by .* of their standard deviation; "):
+        export(model, order)
 
 
 @pytest.mark.parametrize("size", [(3, 10), (7, 7), (16, 6)])

@@ -12,8 +12,15 @@ from tests.losses.mended import CASES, KINDS, make, run, sample
 import paddle
 
 EACH = pytest.mark.parametrize(("name", "channels"), CASES)
-# PaddleSeg's own look at ignored pixels nowhere else but in their means.
 RANDOM = ("DualTaskLoss",)
+# by PaddleSeg's own parts
+IN_SINGLE_PRECISION = (
+    "DualTaskLoss",
+    "LovaszHingeLoss",
+    "LovaszSoftmaxLoss",
+    "RMILoss",
+)
+SMALL = {"OhemCrossEntropyLoss": {"min_kept": 10}}
 TOTALS = ("RMILoss",)  # a logarithm, which may be any number
 
 
@@ -58,6 +65,43 @@ def test_a_gradient_step_makes_the_loss_smaller(name, channels):
     step = 1e-2 / np.abs(gradient).max()
     after, _ = run(make(name), (logits - step * gradient).astype("float32"), label)
     assert after < before
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [case for case in CASES if case[0] not in IN_SINGLE_PRECISION]
+)
+def test_a_gradient_is_that_of_differences(name, channels):
+    """In double precision, at the pixels of which most depends and at some others."""
+    logits, label = sample(channels, dtype="float64", size=(2, 6, 7))
+    loss = make(name, **SMALL.get(name, {}))
+    _, gradient = run(loss, logits, label)
+    largest = np.argsort(-np.abs(gradient).ravel())[:6]
+    some = np.random.default_rng(0).choice(gradient.size, 6, replace=False)
+    for index in (np.unravel_index(i, logits.shape) for i in (*largest, *some)):
+        near = [logits.copy(), logits.copy()]
+        near[0][index] += 1e-6
+        near[1][index] -= 1e-6
+        above, below = (run(loss, values, label)[0] for values in near)
+        expected = (above - below) / 2e-6
+        assert gradient[index] == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+@EACH
+def test_seven_heads_are_summed_with_their_weights(name, channels):
+    drawn = [sample(channels, seed)[0] for seed in range(7)]
+    _, label = sample(channels)
+    weights = [1, 0.5, 0, 2, 0.25, 1, 3]
+    heads = [paddle.to_tensor(logits, stop_gradient=False) for logits in drawn]
+    paddle.seed(1)
+    total, parts = HeadLosses(make(name), weights).parts(heads, paddle.to_tensor(label))
+    total.backward()
+    assert float(total) == pytest.approx(np.dot(weights, [float(part) for part in parts]))
+    if name in RANDOM:
+        return
+    for logits, head, part, weight in zip(drawn, heads, parts, weights):
+        value, gradient = run(make(name), logits, label)
+        assert float(part) == pytest.approx(value, rel=1e-5)
+        assert np.abs(head.grad.numpy() - weight * gradient).max() < 1e-6 * max(weight, 1)
 
 
 @EACH

@@ -67,7 +67,7 @@ def contrast(loss, embedding, label, seg):
     return run(lambda x, y: loss({"seg": paddle.to_tensor(seg), "embed": x}, y), embedding, label)
 
 
-def test_contrast_is_paddlesegs_and_none_where_there_are_too_few_pixels():
+def test_contrast_is_paddlesegs_and_0_of_too_few_pixels():
     rng = np.random.default_rng(0)
     embedding = rng.normal(0, 1, (2, 8, 16, 20)).astype("float32")
     seg = rng.normal(0, 1, (2, 3, 16, 20)).astype("float32")

@@ -11,6 +11,7 @@ from paddleseg.models import decoupled_segnet, espnetv1, pointrend, sfnet
 
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.models import mended
+from paddleseg_u2net.models.deformable import DeformableAttention
 
 OLD = paddle.__version__.startswith("2.")
 
@@ -20,8 +21,18 @@ def randn(*shape, seed=0):
     return paddle.to_tensor(values.astype("float32"))
 
 
+def between(features, row, column):
+    """(C,): the bilinear value of (C, h, w) at a place in pixels; zeros outside."""
+    value = np.zeros(len(features))
+    for r in (int(np.floor(row)), int(np.floor(row)) + 1):
+        for c in (int(np.floor(column)), int(np.floor(column)) + 1):
+            if 0 <= r < features.shape[1] and 0 <= c < features.shape[2]:
+                value += (1 - abs(row - r)) * (1 - abs(column - c)) * features[:, r, c]
+    return value
+
+
 def warped(features, flow):
-    """Bilinear samples of (C, h, w) at a grid of (H, W) from -1 to 1, moved; zeros outside."""
+    """Bilinear samples of (C, h, w) at a grid of (H, W) from -1 to 1, moved."""
     channels, h, w = features.shape
     _, height, width = flow.shape
     moved = np.zeros((channels, height, width))
@@ -29,11 +40,7 @@ def warped(features, flow):
         for j, x in enumerate(np.linspace(-1, 1, width)):
             column = (x + flow[0, i, j] / width + 1) * (w - 1) / 2
             row = (y + flow[1, i, j] / height + 1) * (h - 1) / 2
-            for r in (int(np.floor(row)), int(np.floor(row)) + 1):
-                for c in (int(np.floor(column)), int(np.floor(column)) + 1):
-                    if 0 <= r < h and 0 <= c < w:
-                        share = (1 - abs(row - r)) * (1 - abs(column - c))
-                        moved[:, i, j] += share * features[:, r, c]
+            moved[:, i, j] = between(features, row, column)
     return moved
 
 
@@ -53,6 +60,32 @@ def test_features_move_along_a_flow(broken, whole):
     if OLD:
         theirs = broken.flow_warp(broken(4, 4), features, flow, size)
         np.testing.assert_allclose(found.numpy(), theirs.numpy(), atol=1e-6)
+
+
+def test_deformable_attention_is_its_equation():
+    """Zhu et al. 2021, eq. 3, query by query."""
+    channels, heads, points, shapes = 8, 2, 3, ((3, 4), (2, 2))
+    layer = DeformableAttention(channels, len(shapes), heads, points)
+    for number, parameter in enumerate(layer.parameters()):
+        parameter.set_value(randn(*parameter.shape, seed=number))
+    query, references = randn(2, 5, channels, seed=20), randn(2, 5, 2, 2, seed=21) / 4 + 0.5
+    flat = randn(2, 16, channels, seed=22)
+    sizes, starts = paddle.to_tensor(shapes), paddle.to_tensor([0, 12])
+    found = layer(query, references, flat, sizes, starts).numpy()
+
+    value = layer.value_proj(flat).numpy()
+    offsets = layer.sampling_offsets(query).numpy().reshape(2, 5, heads, 2, points, 2)
+    weights = np.exp(layer.attention_weights(query).numpy().reshape(2, 5, heads, -1))
+    weights = (weights / weights.sum(-1, keepdims=True)).reshape(2, 5, heads, 2, points)
+    mixed = np.zeros((2, 5, heads, channels // heads))
+    for n, q, head, level, point in np.ndindex(weights.shape):
+        height, width = shapes[level]
+        maps = value[n, [0, 12][level] :][: height * width].reshape(height, width, heads, -1)
+        x, y = references.numpy()[n, q, level] * (width, height) + offsets[n, q, head, level, point]
+        sample = between(maps[:, :, head].transpose(2, 0, 1), y - 0.5, x - 0.5)
+        mixed[n, q, head] += weights[n, q, head, level, point] * sample
+    expected = layer.output_proj(paddle.to_tensor(mixed.reshape(2, 5, -1).astype("float32")))
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
 def test_the_most_uncertain_points_are_found():
@@ -82,6 +115,14 @@ NETWORKS = {
         "backbone": {"type": "VisionTransformer", "depth": 1, "embed_dim": 12, "img_size": 64}
     },
     "ESPNetV1": {"num_classes": 5},
+    "UPerNetViTAdapter": {
+        "backbone": {"type": "ViTAdapter", "depth": 2, "embed_dim": 12, "num_heads": 2}
+        | {"interaction_indexes": [[0, 0], [1, 1]], "deform_num_heads": 2, "conv_inplane": 4}
+        | {"add_vit_feature": False, "pretrained": None},
+        "backbone_indices": [0, 1, 2, 3],
+        "channels": 8,
+        "aux_channels": 8,
+    },
 }
 
 

@@ -41,7 +41,7 @@ def heights_of(network):
 def test_both_halves_together_are_a_u2net():
     whole = U2Net(num_classes=2, stages=SMALL)
     rows = {"encoder": [], "decoder": SMALL["decoder"]}
-    halves = U2NetOnBackbone(2, U2NetBackbone(stages=SMALL["encoder"]), rows)
+    halves = U2NetOnBackbone(U2NetBackbone(stages=SMALL["encoder"]), 2, rows)
     names = {f"backbone.{n}": n for n in U2NetBackbone(stages=SMALL["encoder"]).state_dict()}
     state = whole.state_dict()
     halves.set_state_dict({n: state[names.get(n, n)] for n in halves.state_dict()})
@@ -49,7 +49,7 @@ def test_both_halves_together_are_a_u2net():
         network.train()
     for ours, theirs in zip(halves(images(30)), whole(images(30))):
         assert float((ours - theirs).abs().max()) < 1e-4  # sums in another order
-    full = U2NetPOnBackbone(1, U2NetPBackbone())  # six features need no further stage
+    full = U2NetPOnBackbone(U2NetPBackbone())  # six features need no further stage
     assert {n.removeprefix("backbone.") for n in full.state_dict()} == set(U2NetP().state_dict())
 
 
@@ -169,6 +169,16 @@ def test_strides_double(tiny):
     assert [feature.shape[2] for feature in backbone(images(64, 1))] == [64, 32, 16, 8, 4, 2]
     assert backbone.feat_channels == [64] * 6
     assert [row.out for row in U2NetBackbone.table.encoder] == [64, 128, 256, 512, 512, 512]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["u2netp.pth", "u2netp_rembg.onnx"])
+def test_published_weights_give_the_encoder_its_features(shared, name):
+    file = str(shared / "weights" / name)
+    whole, backbone = U2NetP(pretrained=file), U2NetPBackbone(pretrained=file)
+    whole.eval(), backbone.eval()
+    for ours, theirs in zip(backbone(images(64)), whole.encode(images(64), 1, 6)):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("suffix", [".pdparams", ".pth"])

@@ -3,12 +3,16 @@
 import io
 import json
 import math
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from paddleseg_u2net.config.reading import flat
+from paddleseg_u2net.signals import Terminated, heard
 from paddleseg_u2net.training.loggers import LOGGERS, RunLogger, chosen, register
 from paddleseg_u2net.training.trainer import Diverged
 from tests.training.runs import train, trainer_of
@@ -79,6 +83,29 @@ def test_one_that_fails_is_left_out_and_training_goes_on(tmp_path, tiny, said, l
         del LOGGERS["broken"]
     assert trainer.iteration == 4 and sum(call[0] == "scalars" for call in said) == 4
     assert log.text.count("Broken is left out from here on: ConnectionError: the server is") == 1
+
+
+def test_a_signal_waits_until_a_record_is_written(tmp_path, tiny, said):
+    whole = []
+
+    @register("slow")
+    class Slow(RunLogger):
+        def scalars(self, values, iteration):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)  # between these two it would be raised
+            whole.append(iteration)
+
+        def close(self, failed):
+            whole.append(failed)
+
+    try:
+        with pytest.raises(Terminated), heard():
+            train(tiny, tmp_path, log_iters=1, loggers=["slow", "memory"])
+    finally:
+        del LOGGERS["slow"]
+    assert whole == [1, True]
+    # the other one got the numbers of that step, too, and was closed
+    assert [call[0] for call in said] == ["open", "scalars", "close"]
 
 
 def test_a_run_that_fails_is_called_so(tmp_path, tiny, said):

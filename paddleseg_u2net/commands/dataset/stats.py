@@ -94,6 +94,9 @@ def _lines(
             yield f"class {label}{name}: {100 * of_pixels:.4g} % of pixels, in {masks} masks"
     if together.ignored:
         yield f"ignored: {100 * together.ignored:.4g} % of pixels"
+    for name, item in numbers.items():
+        weights = ", ".join(f"{weight:g}" for weight in item.weights)
+        yield f"{name}: weight: auto of a loss is [{weights}]"
     mean, std = (", ".join(f"{v:.4f}" for v in row) for row in (together.mean, together.std))
     yield f"mean: [{mean}]   std: [{std}]"
 

@@ -42,7 +42,7 @@ def check_loss(loss: Tree, faults: List[str], training: bool) -> None:
             f"loss.coef: expected one number for all heads or {len(types)}, as many as loss.types "
             f"has entries, got {len(coef)}; make loss.types one entry for all heads, or one each"
         )
-    if isinstance(types[0], Mapping) and "weights" in types[0] and len(coef) > 1:
+    if isinstance(types[0], Mapping) and "weights" in types[0] and list(coef) != [1]:
         faults.append("loss.coef: heads are weighted by types.0.weights already; keep one")
 
 
@@ -152,6 +152,11 @@ def check_classes(types: Any, num_classes: int, soft: bool, faults: List[str]) -
             faults.append(
                 f"{where}.type: {block['type']}: {why}, and model.num_classes is {num_classes}; "
                 + _instead(num_classes)
+            )
+        elif block.get("edge_label") and not block.get("paddleseg_2_8"):
+            faults.append(
+                f"{where}.edge_label: it is of probabilities of edges, as GSCNN and "
+                "DecoupledSegNet give, and a U²-Net gives logits; paddleseg_2_8: true takes logits"
             )
         elif soft and not kind.soft:
             faults.append(

@@ -95,7 +95,7 @@ CLASSES: Dict[str, Known] = {
         150,
         _patterns(_ADE, "images/{}/*.jpg", "annotations/{}/*.png"),
         "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip",
-        mask_values={0: 255, **{number + 1: number for number in range(150)}},
+        mask_values="from_1",
         note="0 in a mask is ignored, n is class n - 1",
     ),
     "CocoStuff": Known(171, _patterns(_COCO, "images/{}/*.jpg", "annotations/{}/*.png")),
@@ -137,6 +137,7 @@ _OWN = (
     "ignore_index",
     "img_channels",
 )
+_TEXTS = ("mode", "dataset_root", "train_path", "val_path", "test_path", "separator")
 _CARRIED = ("cache", "class_names", "mismatched_masks", "mask_values", "val_share")
 
 
@@ -156,38 +157,39 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if kind in REFUSED:
             faults.append(f"{key}.type: {kind} cannot be used here: {REFUSED[kind]}")
             continue
-        _check_keys(key, block, faults)
+        if not _fits(key, block, faults):
+            continue
         found = _dataset(part, block, faults) if kind == "Dataset" else _known(part, block, faults)
         if found is None:
             continue
         _tell(tree, found)
         kept = {name: block[name] for name in ("transforms", *_CARRIED) if name in block}
         tree[key] = {**found, **kept}
-        shown = ", ".join(f"{k} {_short(v)}" for k, v in found.items() if k != "type")
+        shown = ", ".join(f"{k} {v}" for k, v in found.items() if k != "type")
         said.append(f"{key}: {kind} -> PairDataset: {shown}")
         said += _advice(key, CLASSES.get(kind), found.get("dataset_root"))
         if block.get("edge"):
             said.append(f"{key}.edge -> losses make edges of the labels where edge_label asks")
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) < 120 else f"{text[:40]}... ({len(value)} entries)"
-
-
-def _check_keys(key: str, block: Tree, faults: Lines) -> None:
+def _fits(key: str, block: Tree, faults: Lines) -> bool:
+    """Whether the keys are those of the class, and texts where texts have to be."""
     own = _OWN if block["type"] == "Dataset" else ("dataset_root",)
     known = {"type", "mode", "transforms", "edge", *own, *_CARRIED}
-    for name in block:
+    before = len(faults)
+    for name, value in block.items():
         if name not in known:
             faults.append(
                 f"{key}.{name}: PaddleSeg's {block['type']} has no such key; known: "
                 + ", ".join(sorted(known))
             )
+        elif name in _TEXTS and value is not None and not isinstance(value, str):
+            faults.append(f"{key}.{name}: expected text, got {value!r}")
+    return len(faults) == before
 
 
 def _mode(part: str, block: Tree, known: Any, faults: Lines) -> Optional[str]:
-    mode = str(block.get("mode", part)).lower()
+    mode = (block.get("mode") or part).lower()
     if mode in known:
         return mode
     faults.append(f"{part}_dataset.mode: expected one of {', '.join(known)}, got {mode}")

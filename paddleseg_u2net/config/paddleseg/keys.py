@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from paddleseg_u2net.config.reading import Tree
+from paddleseg_u2net.config.settings import is_number
 
 Lines = List[str]
 
@@ -16,15 +17,13 @@ _LEFT_OUT = {
     "out, too",
     "to_static_training": "compiles the same arithmetic; here a step runs as it is",
 }
-# Flags of tools/train.py, which are no keys in PaddleSeg either.
+# Flags of tools/train.py, which PaddleSeg 2.8.0 does not read as keys either.
 _FLAGS = (
-    "amp_level",
     "device",
     "do_eval",
     "keep_checkpoint_max",
     "log_iters",
     "num_workers",
-    "precision",
     "profiler_options",
     "resume_model",
     "save_dir",
@@ -53,14 +52,22 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if key in tree:
             value = tree.pop(key)
             shown = "" if isinstance(value, bool) else f" {value}"
-            faults.append(f"{key}: it is a flag of tools/train.py here; give --{key}{shown}")
+            said.append(f"{key} is left out, as in PaddleSeg 2.8.0: give the flag --{key}{shown}")
+    if tree.get("precision", "fp32") != "fp32":
+        level = f" --amp_level {tree['amp_level']}" if "amp_level" in tree else ""
+        faults.append(
+            f"precision: it is a flag of tools/train.py here; give --precision {tree['precision']}"
+            f"{level} and delete it"
+        )
+    for key in ("precision", "amp_level"):
+        tree.pop(key, None)
     for key, nearest in _NEAREST.items():
         if key in tree:
             faults.append(f"{key}: there is no such key here; {nearest}")
             del tree[key]
     _translate_optimizer(tree, said, faults)
     _translate_rate(tree, said, faults)
-    _translate_export(tree, said, faults)
+    _translate_export(tree, said)
     _translate_test(tree, said)
 
 
@@ -85,7 +92,11 @@ def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines
     """AdamW whose rate is lower from block to block of a transformer, the nearer to the image."""
     kind, model = optimizer["type"], tree.get("model")
     backbone = model.get("backbone") if isinstance(model, dict) else None
-    if kind != "AdamWDL_CAE" or optimizer.get("weight_decay", 0.01) or not backbone:
+    if (
+        kind != "AdamWDL_CAE"
+        or optimizer.get("weight_decay", 0.01)
+        or not isinstance(backbone, dict)
+    ):
         faults.append(
             f"optimizer.type: {kind} lowers the rate from layer to layer of one kind of "
             "transformer, which is here for AdamWDL_CAE with weight_decay: 0.0 only; take AdamW, "
@@ -93,12 +104,20 @@ def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines
         )
         return
     decay, depth = optimizer.pop("layerwise_decay", 0.65), backbone.get("depth", 12)
+    if not is_number(decay) or type(depth) is not int:
+        faults.append(
+            "optimizer.layerwise_decay: expected a number, and a whole number as "
+            f"model.backbone.depth, got {decay!r} and {depth!r}"
+        )
+        return
     groups = [
         {"name": f"blocks.{number}.", "lr_mult": decay ** (depth - number)}
         for number in range(depth)
     ]
     groups.append({"name": "embed", "lr_mult": decay ** (depth + 1)})
-    optimizer.update({"type": "AdamW", "custom_cfg": groups + optimizer.get("custom_cfg", [])})
+    others = optimizer.get("custom_cfg")
+    others = others if isinstance(others, list) else []
+    optimizer.update({"type": "AdamW", "custom_cfg": groups + others})
     said.append(f"optimizer: {kind} -> AdamW with custom_cfg: lr_mult of {depth} blocks")
 
 
@@ -131,20 +150,18 @@ def _translate_rate(tree: Tree, said: Lines, faults: Lines) -> None:
     said.append(f"learning_rate -> lr_scheduler: {made['type']}")
 
 
-def _translate_export(tree: Tree, said: Lines, faults: Lines) -> None:
-    """``export: {transforms: ...}`` of PaddleSeg 2.9."""
+def _translate_export(tree: Tree, said: Lines) -> None:
+    """``export: {transforms: ...}`` of PaddleSeg's later versions."""
     if "export" not in tree:
         return
-    asked = tree.pop("export")
-    val = tree.get("val_dataset")
+    asked, val = tree.pop("export"), tree.get("val_dataset")
     own = asked.get("transforms") if isinstance(asked, dict) else None
-    if own is not None and own != (val.get("transforms") if isinstance(val, dict) else None):
-        faults.append(
-            "export.transforms: an exported model sees images as validation does; make them those "
-            "of val_dataset, or give `tools/export.py --opts preprocess.size=[W,H]`"
-        )
-    else:
-        said.append("export is left out: exports have the preprocessing of validation")
+    others = own is not None and own != (val.get("transforms") if isinstance(val, dict) else None)
+    repair = "; others are asked for by `tools/export.py --opts preprocess.size=[W,H]`"
+    said.append(
+        "export is left out, as in PaddleSeg 2.8.0: exports have the preprocessing of validation"
+        + (repair if others else "")
+    )
 
 
 def _translate_test(tree: Tree, said: Lines) -> None:

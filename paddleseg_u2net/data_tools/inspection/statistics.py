@@ -16,6 +16,7 @@ from paddleseg_u2net.data_tools.inspection.mask_reader import (
     encoding_of,
 )
 from paddleseg_u2net.data_tools.inspection.scan import PairStats, scan
+from paddleseg_u2net.datasets.balance import class_pixels, median_frequencies
 from paddleseg_u2net.datasets.mask_encoding import MaskEncoding, MaskError
 
 _QUANTILES = {"min": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
@@ -56,6 +57,7 @@ class Numbers:
     # Per channel, 0 to 1, of the images at the network's size, of which each weighs the same.
     mean: List[float]
     std: List[float]
+    weights: List[float]  # of the classes in a loss, by median frequency
 
     def as_json(self) -> Dict[str, Any]:
         """For a report: shares of 1, sizes in pixels."""
@@ -84,6 +86,7 @@ class Numbers:
             "ignored": self.ignored,
             "mean": self.mean,
             "std": self.std,
+            "class_weights": self.weights,
         }
 
     def most_sizes(self) -> List[Tuple[Tuple[int, int], int]]:
@@ -123,7 +126,20 @@ def summed(parts: Sequence[ScannedPart], settings: Settings) -> Numbers:
         ignored=_mean([content.ignored for content in contents]),
         mean=mean,
         std=std,
+        weights=_weights(stats, contents, settings),
     )
+
+
+def _weights(
+    stats: Sequence[PairStats], contents: Sequence[Content], settings: Settings
+) -> List[float]:
+    """What ``weight: auto`` of a loss is; empty where there are no masks."""
+    classes, pixels = range(max(settings.num_classes, 2)), []
+    masks = [one.values.arrays()[1].sum() for one in stats if one.values]
+    for total, content in zip(masks, contents):
+        counted = total * (1 - content.ignored - content.strange_share)
+        pixels.append([counted * content.pixels.get(label, 0.0) for label in classes])
+    return median_frequencies(class_pixels(np.array(pixels))) if pixels else []
 
 
 def _classes(contents: Sequence[Content]) -> Dict[int, Tuple[float, int]]:

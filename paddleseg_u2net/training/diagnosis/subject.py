@@ -32,18 +32,26 @@ class Subject:
     Args:
         config: the configuration.
         seed: draws the pairs, the weights and the augmentation.
-        num_workers: processes that read in training.
+        num_workers: processes that read in training; do_eval: whether it validates.
         seconds: that all examinations may take together.
 
     Attributes:
         dataset: training's data set; samples: some of its pairs, see `read_samples`.
+        pretrained: the weights that the network starts from, by the beginning of its names.
         shape: height and width that the network is given here, see `batches`.
         known: what earlier examinations found out for later ones, by name.
     """
 
-    def __init__(self, config: Config, seed: int, num_workers: int, seconds: float) -> None:
+    def __init__(
+        self,
+        config: Config,
+        seed: int,
+        num_workers: int,
+        seconds: float,
+        do_eval: bool = False,
+    ) -> None:
         self.config, self.seed, self.num_workers = config, seed, num_workers
-        self.seconds = seconds
+        self.seconds, self.do_eval = seconds, do_eval
         self.dataset, self.preprocess = config.dataset("train"), config.preprocess()
         config.count_iters(max(1, len(self.dataset) // config.batch_size))  # its rates need them
         self.num_classes, self.ignore_index = config.num_classes, config.ignore_index
@@ -55,8 +63,8 @@ class Subject:
         paddle.seed(seed)
         model = config.model()
         self._frozen = Frozen(model, config.trainer.freeze)
-        if config.pretrained:
-            batchnorm.measure_folded(model, config, self.dataset, seed)
+        self.pretrained = config.pretrained_parts()
+        batchnorm.measure_folded(model, config, self.dataset, seed)
         self._model = model
         self._start = {name: value.clone() for name, value in model.state_dict().items()}
         self.shape = self._affordable()
@@ -92,7 +100,10 @@ class Subject:
         if not paddle.device.get_device().startswith("cpu"):
             return height, width
         longest = max(height, width)
-        seconds = self._seconds_of_a_step(_SIDES_ON_CPU[-1])
+        try:
+            seconds = self._seconds_of_a_step(_SIDES_ON_CPU[-1])
+        except Exception:  # of anybody's network, which may take images of one size only
+            return height, width
         for side in _SIDES_ON_CPU:
             if seconds * (side / _SIDES_ON_CPU[-1]) ** 2 < self.seconds / _STEPS_AT_LEAST:
                 break

@@ -10,6 +10,8 @@ import pytest
 from paddleseg_u2net.data_tools.inspection.inputs import Settings
 from paddleseg_u2net.data_tools.inspection.scan import scan
 from paddleseg_u2net.data_tools.inspection.statistics import ScannedPart, summed
+from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.datasets.balance import count_classes, median_frequencies
 from paddleseg_u2net.datasets.pairing import from_folders
 from tests.data_tools.inspection.making import add, blob, texture
 
@@ -52,6 +54,11 @@ def test_classes_and_what_is_ignored(tmp_path):
     assert found.classes[0] == (pytest.approx((1 / 2 + 2 / 3) / 2), 2)
     assert found.ignored == pytest.approx(1 / 8)
     np.testing.assert_allclose(found.foreground, [1 / 2, 1 / 3])
+    # 60 rows and 45 count; median frequency balancing by hand
+    frequency = np.array([(30 + 30) / 105, 30 / 60, 15 / 45])
+    np.testing.assert_allclose(found.weights, 0.5 / frequency, rtol=1e-5)
+    read = PairDataset(dataset_root=str(tmp_path), images="images", masks="masks", num_classes=3)
+    assert median_frequencies(count_classes(read)) == found.weights
 
 
 @pytest.mark.parametrize("sixteen_bit", [False, True])
@@ -62,3 +69,8 @@ def test_soft_masks_count_as_shares(tmp_path, sixteen_bit):
     add(tmp_path, "a", mask=mask)
     found = numbers(tmp_path, "soft")
     np.testing.assert_allclose(found.foreground, [0.5])
+    np.testing.assert_allclose(found.weights, [1, 1])
+    read = PairDataset(
+        dataset_root=str(tmp_path), images="images", masks="masks", mask_values="soft"
+    )
+    np.testing.assert_allclose(median_frequencies(count_classes(read)), found.weights)

@@ -6,6 +6,7 @@ import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
+from paddleseg_u2net.config import Config
 from paddleseg_u2net.io.images import read_mask
 from paddleseg_u2net.models import U2Net
 from paddleseg_u2net.training.diagnosis.finding import ERROR
@@ -238,3 +239,28 @@ def test_validation_that_is_unlike_training(pairs):
     assert names(found) == {"validation_of_one_class", "validation_trained_on"}
     config["val_dataset"]["val_path"] = "none.txt"
     assert names(examined(config, "labels", "validation")) == {"validation_unreadable"}
+
+
+def test_little_foreground_is_the_losses_matter(pairs):
+    for mask in pairs.masks:
+        mask[:] = 0
+        mask[30:34, 30:34] = 255
+    config = pairs.config()
+    config["model"]["num_classes"] = 2
+    for types, told in (
+        ([{"type": "CrossEntropyLoss"}], "weight: auto"),
+        ([{"type": "CrossEntropyLoss", "weight": [0.5, 9.0]}], ""),
+        ([{"type": "LovaszSoftmaxLoss"}], ""),
+    ):
+        config["loss"] = {"types": types, "coef": [1]}
+        (found,) = examined(config, "labels")
+        assert found.name == "little_foreground" and told in found.yaml
+        assert found.severity == ("warning" if told else "note")
+
+
+def test_pretrained_layers_may_be_frozen(pairs, tmp_path):
+    config = pairs.config()
+    paddle.save(Config(config).model().state_dict(), str(tmp_path / "model.pdparams"))
+    config["model"]["pretrained"] = str(tmp_path / "model.pdparams")
+    config["trainer"] = {"freeze": ["stage1"]}
+    assert examined(config, "outputs", "gradients") == []

@@ -130,16 +130,17 @@ def _frozen(subject: Subject, model: Any, images: Any) -> Iterator[Finding]:
     if not tops:
         return
     heads = [name for name in _heads(subject, model, images) if _is_frozen(every[name])]
-    random = not subject.config.pretrained
+    given = tuple(subject.pretrained)
+    random = [name for name in tops if not name.startswith(given)]
     asked = bool(subject.config.trainer.freeze)
     repair = f"trainer:\n  freeze: {[n for n in tops if n not in heads]}" if asked else ""
     if heads:
         yield Finding(
             "heads_frozen",
             WARNING,
-            CERTAIN if random else LIKELY,
+            CERTAIN if not given else LIKELY,
             f"{short_list(heads, 8)} make the outputs and are frozen"
-            + (" with random weights" if random else "")
+            + (" with random weights" if not given else "")
             + ": everything else has to learn around them. Let them learn.",
             repair,
         )
@@ -148,8 +149,8 @@ def _frozen(subject: Subject, model: Any, images: Any) -> Iterator[Finding]:
             "random_layers_frozen",
             WARNING,
             LIKELY,
-            f"{short_list(tops, 8)} are frozen with random weights: freezing is for layers of "
-            "pretrained weights, and model.pretrained is not set.",
+            f"{short_list(random, 8)} are frozen with random weights: freezing is for layers of "
+            "pretrained weights, and for these there are none.",
             "trainer:\n  freeze: []" if asked else "",
         )
 

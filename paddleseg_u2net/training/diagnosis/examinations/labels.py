@@ -8,7 +8,7 @@ of all pixels / of the outermost ones / of the middle quarter: optic disc .031 /
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import cv2
 import numpy as np
@@ -60,8 +60,7 @@ def _run(subject: Subject) -> Result:
         names = ["background", "foreground"]
     told = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, mean[:-1]))
     result = Result(
-        f"{len(samples)} of {len(subject.dataset)} pairs as training sees them: {told}; "
-        f"ignored {mean[-1]:.1%}.",
+        f"{len(samples)} of {len(subject.dataset)} pairs: {told}; ignored {mean[-1]:.1%}.",
         measured={
             "pairs": len(samples),
             "classes": dict(zip(map(str, names), mean[:-1].tolist())),
@@ -121,14 +120,20 @@ def _of_amount(seen: np.ndarray, read: np.ndarray, subject: Subject) -> Iterator
         return
     foreground = float(seen[:, 1].mean())
     if foreground < _LITTLE:
+        is_even, lines = _balance(subject.criterion)
         yield Finding(
             "little_foreground",
-            WARNING,
-            LIKELY,
+            NOTE if is_even else WARNING,
+            LOOK if is_even else LIKELY,
             f"Only {foreground:.2%} of the pixels are foreground: a map that is black everywhere "
-            f"is right in {1 - foreground:.1%} of them, and cross-entropy alone is nearly content "
-            "with it. Add a term of overlap, crop closer to the objects, or weight the classes.",
-            _overlap(subject),
+            f"is right in {1 - foreground:.1%} of them, "
+            + (
+                "which the loss counts little; crops closer to the objects would help still."
+                if is_even
+                else "and the loss is nearly content with it. Add a term of overlap, weight the "
+                "classes, or crop closer to the objects."
+            ),
+            "" if is_even else lines,
         )
     lost = float(((seen[:, 1] == 0) & (read[:, 1] > 0)).mean())
     if lost > 0.5:
@@ -141,11 +146,21 @@ def _of_amount(seen: np.ndarray, read: np.ndarray, subject: Subject) -> Iterator
         )
 
 
-def _overlap(subject: Subject) -> str:
-    """The loss's own types with a term of overlap, if it has one."""
-    if type(subject.criterion).__name__ != "DeepSupervisionLoss":
-        return ""
-    return "loss:\n  types:\n    - type: DeepSupervisionLoss\n      iou: 1.0"
+# Losses whose classes weigh alike, or that take the hardest pixels.
+_EVEN = ("Dice", "Lovasz", "Focal", "Mixed", "Ohem", "Bootstrapped", "RMI", "Connectivity")
+_WEIGHTED = ("CrossEntropyLoss", "BCELoss")
+
+
+def _balance(criterion: Any) -> Tuple[bool, str]:
+    """Whether the loss evens the classes out already; else the lines that make it."""
+    if type(criterion).__name__ == "DeepSupervisionLoss":
+        lines = "loss:\n  types:\n    - type: DeepSupervisionLoss\n      iou: 1.0"
+        return criterion.iou > 0, lines
+    loss = criterion.loss[0] if isinstance(criterion.loss, list) else criterion.loss
+    name = type(loss).__name__.removeprefix("Mended")
+    even = getattr(loss, "weight", None) is not None or any(part in name for part in _EVEN)
+    lines = f"loss:\n  types:\n    - type: {name}\n      weight: auto"
+    return even, lines if name in _WEIGHTED else ""
 
 
 def _inverted(subject: Subject) -> Iterator[Finding]:

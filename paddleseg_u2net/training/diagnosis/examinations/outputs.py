@@ -154,8 +154,9 @@ def _of_costs(costs: _Costs, subject: Subject) -> List[Finding]:
         )
     if costs.network > _FAR * costs.none > 0:
         whose = (
-            f"the weights of {subject.config.pretrained} are surely wrong about these labels"
-            if subject.config.pretrained
+            f"with the weights of {', '.join(subject.pretrained.values())} it is sure of what is "
+            "wrong"
+            if subject.pretrained
             else "its outputs are far too large before it has learned anything"
         )
         found.append(
