@@ -437,3 +437,60 @@ def test_opts_are_keys_of_the_file_as_it_stands(tmp_path):
     assert config.preprocess().size == (4, 4)
     assert config.dataset_settings("val").dataset_root == "other"
     assert read_yaml(tmp_path / "a.yml") == tree()
+
+
+def _places(node, path=()):
+    """The path of every value in a tree."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from _places(value, (*path, key))
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, 0.5, "x", True, [], [5], {}, {"type": 5}, [[]], [{}]], ids=str
+)
+def test_whatever_stands_there_is_translated_or_refused(value):
+    """What is left is refused by the checks of this project's own form."""
+    block = tree(
+        test_config={"is_slide": True, "auc_roc": True},
+        preprocess={"size": [4, 4]},
+        learning_rate={"value": 0.1, "decay": {"type": "poly"}},
+        optimizer={"type": "AdamWDL_CAE", "weight_decay": 0.0, "custom_cfg": [{"name": "a"}]},
+        export={"transforms": [NORMALIZE]},
+        metrics=["mIoU"],
+        loss={"types": [{"type": "MixedLoss", "losses": [{"type": "A"}]}], "coef": [1]},
+        model={"type": "A", "backbone": {"type": "B", "depth": 2}},
+    )
+    block["val_dataset"] = {
+        "type": "Dataset",
+        "dataset_root": "d",
+        "val_path": "a.txt",
+        "num_classes": 2,
+        "ignore_index": 9,
+        "img_channels": 3,
+        "transforms": [
+            {"type": "LimitLong", "max_long": 5},
+            {"type": "Resize", "size_divisor": 3},
+            {"type": "Padding", "target_size": [4, 4]},
+            NORMALIZE,
+        ],
+    }
+    block["train_dataset"]["transforms"] = [
+        {"type": "RandomPaddingCrop", "category_max_ratio": 0.5},
+        {"type": "RandomBlur", "prob": 0.7},
+        NORMALIZE,
+    ]
+    for path in _places(block):
+        changed = copy.deepcopy(block)
+        node = changed
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+        try:
+            translate(changed)
+        except ConfigError:
+            pass
+        except Exception as error:
+            pytest.fail(f"{path}: {type(error).__name__}: {error}")

@@ -171,6 +171,16 @@ def test_strides_double(tiny):
     assert [row.out for row in U2NetBackbone.table.encoder] == [64, 128, 256, 512, 512, 512]
 
 
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["u2netp.pth", "u2netp_rembg.onnx"])
+def test_published_weights_give_the_encoder_its_features(shared, name):
+    file = str(shared / "weights" / name)
+    whole, backbone = U2NetP(pretrained=file), U2NetPBackbone(pretrained=file)
+    whole.eval(), backbone.eval()
+    for ours, theirs in zip(backbone(images(64)), whole.encode(images(64), 1, 6)):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("suffix", [".pdparams", ".pth"])
 def test_the_encoder_takes_its_own_of_a_u2nets_weights(tmp_path, suffix, caplog):
     caplog.set_level(logging.INFO)

@@ -137,6 +137,7 @@ _OWN = (
     "ignore_index",
     "img_channels",
 )
+_TEXTS = ("mode", "dataset_root", "train_path", "val_path", "test_path", "separator")
 _CARRIED = ("cache", "class_names", "mismatched_masks", "mask_values", "val_share")
 
 
@@ -156,7 +157,8 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         if kind in REFUSED:
             faults.append(f"{key}.type: {kind} cannot be used here: {REFUSED[kind]}")
             continue
-        _check_keys(key, block, faults)
+        if not _fits(key, block, faults):
+            continue
         found = _dataset(part, block, faults) if kind == "Dataset" else _known(part, block, faults)
         if found is None:
             continue
@@ -170,19 +172,24 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
             said.append(f"{key}.edge -> losses make edges of the labels where edge_label asks")
 
 
-def _check_keys(key: str, block: Tree, faults: Lines) -> None:
+def _fits(key: str, block: Tree, faults: Lines) -> bool:
+    """Whether the keys are those of the class, and texts where texts have to be."""
     own = _OWN if block["type"] == "Dataset" else ("dataset_root",)
     known = {"type", "mode", "transforms", "edge", *own, *_CARRIED}
-    for name in block:
+    before = len(faults)
+    for name, value in block.items():
         if name not in known:
             faults.append(
                 f"{key}.{name}: PaddleSeg's {block['type']} has no such key; known: "
                 + ", ".join(sorted(known))
             )
+        elif name in _TEXTS and value is not None and not isinstance(value, str):
+            faults.append(f"{key}.{name}: expected text, got {value!r}")
+    return len(faults) == before
 
 
 def _mode(part: str, block: Tree, known: Any, faults: Lines) -> Optional[str]:
-    mode = str(block.get("mode", part)).lower()
+    mode = (block.get("mode") or part).lower()
     if mode in known:
         return mode
     faults.append(f"{part}_dataset.mode: expected one of {', '.join(known)}, got {mode}")

@@ -14,6 +14,7 @@ from typing import Any, Iterable, List, Union
 from paddleseg_u2net.config.paddleseg import data, keys, transforms
 from paddleseg_u2net.config.reading import ConfigError, Tree, apply_opts, as_tree, read_yaml
 from paddleseg_u2net.config.schema import refuse
+from paddleseg_u2net.config.settings import SECTIONS
 from paddleseg_u2net.log import logger
 
 PARTS = ("train_dataset", "val_dataset")
@@ -66,7 +67,12 @@ def translate(tree: Tree, where: Union[str, Path] = "configuration") -> Tree:
         return tree
     tree = copy.deepcopy(tree)
     said: List[str] = []
-    faults: List[str] = []
+    faults = [
+        f"{key}: expected a dictionary, got {tree[key]!r}"
+        for key in (*SECTIONS, "lr_scheduler", *PARTS)
+        if key in tree and not isinstance(tree[key], dict)
+    ]
+    refuse(faults, where)
     keys.translate(tree, said, faults)
     data.translate(tree, said, faults)
     transforms.translate(tree, said, faults)

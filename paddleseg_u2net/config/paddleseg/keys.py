@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from paddleseg_u2net.config.reading import Tree
+from paddleseg_u2net.config.settings import is_number
 
 Lines = List[str]
 
@@ -91,7 +92,11 @@ def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines
     """AdamW whose rate is lower from block to block of a transformer, the nearer to the image."""
     kind, model = optimizer["type"], tree.get("model")
     backbone = model.get("backbone") if isinstance(model, dict) else None
-    if kind != "AdamWDL_CAE" or optimizer.get("weight_decay", 0.01) or not backbone:
+    if (
+        kind != "AdamWDL_CAE"
+        or optimizer.get("weight_decay", 0.01)
+        or not isinstance(backbone, dict)
+    ):
         faults.append(
             f"optimizer.type: {kind} lowers the rate from layer to layer of one kind of "
             "transformer, which is here for AdamWDL_CAE with weight_decay: 0.0 only; take AdamW, "
@@ -99,12 +104,20 @@ def _translate_layerwise(tree: Tree, optimizer: Tree, said: Lines, faults: Lines
         )
         return
     decay, depth = optimizer.pop("layerwise_decay", 0.65), backbone.get("depth", 12)
+    if not is_number(decay) or type(depth) is not int:
+        faults.append(
+            "optimizer.layerwise_decay: expected a number, and a whole number as "
+            f"model.backbone.depth, got {decay!r} and {depth!r}"
+        )
+        return
     groups = [
         {"name": f"blocks.{number}.", "lr_mult": decay ** (depth - number)}
         for number in range(depth)
     ]
     groups.append({"name": "embed", "lr_mult": decay ** (depth + 1)})
-    optimizer.update({"type": "AdamW", "custom_cfg": groups + optimizer.get("custom_cfg", [])})
+    others = optimizer.get("custom_cfg")
+    others = others if isinstance(others, list) else []
+    optimizer.update({"type": "AdamW", "custom_cfg": groups + others})
     said.append(f"optimizer: {kind} -> AdamW with custom_cfg: lr_mult of {depth} blocks")
 
 

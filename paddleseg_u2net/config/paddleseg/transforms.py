@@ -226,7 +226,7 @@ def _ratio(item: Mapping[str, Any]) -> bool:
 
 def _blurs_always(item: Mapping[str, Any]) -> bool:
     prob = item.get("prob", 0.1)
-    return isinstance(prob, float) and 0 < prob < 1 and abs(1 / int(1 / prob) - prob) > 1e-9
+    return isinstance(prob, float) and 1e-9 < prob < 1 and abs(1 / int(1 / prob) - prob) > 1e-9
 
 
 # Of PaddleSeg's transforms those that do something else than they say: when, ours, and why.
