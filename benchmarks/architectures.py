@@ -269,7 +269,7 @@ def row(name: str, result: Dict[str, Any]) -> str:
         f"{losses[0]:.3f} -> {losses[-1]:.3f}" if losses else "",
         f"{result['mIoU']:.3f}" if "mIoU" in result else "",
         difference(result),
-        result.get("problem", ""),
+        result.get("problem", "").partition("; ")[0][:200],
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -302,7 +302,8 @@ def measured(name: str, asked: argparse.Namespace) -> Dict[str, Any]:
     result["losses"] = [float(value) for value in LOSS.findall(text)]
     if done.returncode:
         said = ERROR.findall(text) or [f"ended with {done.returncode}"]
-        result["problem"] = f"{result['step']}: {said[-1].removeprefix('Error: ')[:300]}"
+        reason = said[-1].removeprefix("Error: ").removeprefix(f"{work / 'exported'}: ")
+        result["problem"] = f"{result['step']}: {reason}"
     return result
 
 

@@ -128,6 +128,8 @@ def called(loss, name, x, label, rng):
         return loss.of_heads([x, second], label) if ours else loss(x, second)
     if form == "teacher":
         return loss(x, second, label)
+    if getattr(loss, "edge_label", False):  # as GSCNN's head
+        x = paddle.nn.functional.sigmoid(x)
     value = loss(head_of(form, x, rng), label)
     return sum(value) if isinstance(value, list) else value
 

@@ -68,8 +68,15 @@ def _diagnose(config: Any, arguments: argparse.Namespace) -> int:
         raise ValueError("--diagnose: one process examines; start it without launch")
     if not 0 < arguments.diagnose < 1440:
         raise ValueError(f"--diagnose: expected minutes above 0, got {arguments.diagnose:g}")
-    folder, seed = Path(arguments.save_dir), arguments.seed
-    diagnosis = diagnose(config, folder, arguments.diagnose, seed, arguments.num_workers)
+    folder = Path(arguments.save_dir)
+    diagnosis = diagnose(
+        config,
+        folder,
+        arguments.diagnose,
+        arguments.seed,
+        arguments.num_workers,
+        arguments.do_eval,
+    )
     for line in diagnosis.lines():
         logger.info(line)
     logger.info(f"The report and its pictures are in {folder / 'diagnosis'}")

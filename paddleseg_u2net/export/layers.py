@@ -139,7 +139,7 @@ def _converted(program: Path, asked: str) -> bytes:
     command = [sys.executable, "-c", _CONVERT, *map(str, files), str(_OPSET)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not target.exists():
-        said = done.stdout + done.stderr
+        said = done.stderr + done.stdout
         raise ExportError(
             f"{asked}: paddle2onnx cannot convert this network: {_reason(said)}; "
             "--format paddle needs no conversion"

@@ -39,7 +39,7 @@ class HeadLosses(nn.Layer):
         weights = self.weights
         if weights is None or isinstance(weights, (int, float)):  # all alike
             weights = [1.0 if weights is None else float(weights)] * len(heads)
-        _check_count("weights", "numbers", len(weights), len(heads))
+        _check_count("coef", "numbers", len(weights), len(heads))
         losses = self.loss if isinstance(self.loss, list) else [self.loss] * len(heads)
         _check_count("types", "losses", len(losses), len(heads))
         parts = []

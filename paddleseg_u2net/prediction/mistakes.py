@@ -34,6 +34,7 @@ from paddleseg_u2net.render.mistakes import (
 from paddleseg_u2net.text import class_names, one_line
 
 _CELL = 256  # pixels of a picture on the sheet
+_MOST_NAMED = 20  # classes in the legend
 _PNG_LEVEL = 1  # a fifth of the time of the usual 6
 FOLDER, TABLE, SHEET = "mistakes", "images.csv", "worst.png"
 
@@ -122,6 +123,13 @@ class Mistakes:
         shown = [HIT, FALSE, MISSED, *([OTHER] if several else [])]
         legend: List[LegendEntry] = [(COLORS[kind], MEANINGS[kind]) for kind in shown]
         legend.append((None, MEANINGS[IGNORED]))
+        if several:
+            names = class_names(self._dataset.classes, self._dataset.num_classes)
+            colors = class_colors(len(names)).tolist()
+            legend += [
+                (tuple(colors[number]), f"ground truth: {names[number]}")
+                for number in range(1, min(len(names), _MOST_NAMED))
+            ]
         cells = [self._cells(row) for row in rows]
         return contact_sheet(cells, ["image", "ground truth", "prediction"], _CELL, title, legend)
 

@@ -88,7 +88,7 @@ def test_weights_that_cannot_be_had_are_named_with_the_way_out(tiny, tmp_path, m
         of(tiny, pretrained=str(other)).model()
 
 
-def test_weights_of_a_whole_network_and_of_its_backbone_are_loaded(tiny, tmp_path):
+def test_weights_of_a_network_and_of_its_backbone_are_loaded(tiny, tmp_path):
     first = of(tiny, num_classes=3).model()
     paddle.save(first.state_dict(), str(tmp_path / "whole.pdparams"))
     paddle.save(first.backbone.state_dict(), str(tmp_path / "backbone.pdparams"))

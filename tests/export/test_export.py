@@ -443,11 +443,11 @@ def test_layers_that_stay_in_float_are_seen_to_do_so(weights, target, monkeypatc
     monkeypatch.setattr("paddleseg_u2net.inference.backends.open_vino.EngineNetwork", Unseen)
     model, order = trained(weights), ExportOptions(target, "openvino")
     made = export(model, order)
-    folder, network = target, model.pipeline.network
+    folder = target
     bf16 = replace(made, precision="bf16", guard={"kept": []})
-    exporting._checked(folder, network, bf16, None, order)
+    exporting._checked(folder, model, bf16, None, order)
     with pytest.raises(ExportError, match="not written: 1 layers have to stay in float32"):
-        exporting._checked(folder, network, replace(bf16, guard={"kept": ["a"]}), None, order)
+        exporting._checked(folder, model, replace(bf16, guard={"kept": ["a"]}), None, order)
 
 
 def test_files_that_are_outside_of_the_tolerance_do_not_appear(

@@ -153,7 +153,7 @@ def test_seven_heads_are_summed_with_their_weights(kind, iou, ssim):
 def test_a_wrong_number_of_weights_is_refused(weights):
     heads, label = seven_heads()
     tensors = [paddle.to_tensor(head) for head in heads]
-    with pytest.raises(ValueError, match=rf"loss\.weights: expected 7 .* got {len(weights)}"):
+    with pytest.raises(ValueError, match=rf"loss\.coef: expected 7 .* got {len(weights)}"):
         DeepSupervisionLoss(weights)(tensors, paddle.to_tensor(label))
 
 

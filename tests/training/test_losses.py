@@ -63,7 +63,7 @@ def test_a_loss_for_each_head_with_its_weight(tmp_path, tiny):
     ]
     assert [float(part) for part in parts] == pytest.approx(expected)
     assert float(total) == pytest.approx(np.dot([1, 0.5, 2], expected))
-    with pytest.raises(ValueError, match=r"loss.weights: expected 2 numbers, .* got 3"):
+    with pytest.raises(ValueError, match=r"loss.coef: expected 2 numbers, .* got 3"):
         trainer.criterion.parts(heads[:2], label)
     trainer.run()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Tuple
+from itertools import cycle, islice
+from typing import Any, Iterable, Iterator, List, Tuple
 
 import numpy as np
 import paddle
@@ -22,11 +23,16 @@ def take_step(subject: Subject, model: Any, optimizer: Any, batch: Batch) -> Tup
     return value, heads
 
 
+def few_batches(subject: Subject) -> Iterator[Batch]:
+    """Three batches again and again, whose average is smooth: losses of batches differ more."""
+    return cycle(list(islice(subject.batches(), 3)))
+
+
 def losses_at(subject: Subject, rate: float, steps: Iterable[int]) -> List[float]:
     """The losses of steps from the start at one rate; they end where one is no number."""
     model = subject.network()
-    optimizer, batches, losses = subject.optimizer(rate), subject.batches(), []
-    for _, batch in zip(steps, batches):
+    optimizer, losses = subject.optimizer(rate), []
+    for _, batch in zip(steps, few_batches(subject)):
         losses.append(take_step(subject, model, optimizer, batch)[0])
         if not np.isfinite(losses[-1]):
             break

@@ -20,7 +20,12 @@ FOLDER = "diagnosis"  # in the run's folder
 
 
 def diagnose(
-    config: Config, save_dir: Path, minutes: float = 3.5, seed: int = 0, num_workers: int = 0
+    config: Config,
+    save_dir: Path,
+    minutes: float = 3.5,
+    seed: int = 0,
+    num_workers: int = 0,
+    do_eval: bool = False,
 ) -> Diagnosis:
     """Examine a configuration before it is trained, and write ``diagnosis/`` into ``save_dir``.
 
@@ -30,6 +35,7 @@ def diagnose(
         minutes: about as long as all examinations may take; steps are left out, if it is short.
         seed: draws pairs, weights and augmentation.
         num_workers: processes that read, where the throughput is measured.
+        do_eval: whether training would validate, so that it needs ``val_dataset``.
 
     Raises:
         ValueError: the data set cannot be read or the network not be made; the message says why.
@@ -38,7 +44,7 @@ def diagnose(
     files.check_writable(folder, folder=True, name=f"--save_dir {save_dir}")
     started = time.monotonic()
     logger.info("[1] reading pairs")
-    subject = Subject(config, seed, num_workers, 60 * minutes)
+    subject = Subject(config, seed, num_workers, 60 * minutes, do_eval)
     made: List[Tuple[Examination, Result]] = []
     for number, examination in enumerate(_in_order(), start=2):
         logger.info(f"[{number}] {examination.looks_at}")

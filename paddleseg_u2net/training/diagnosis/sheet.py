@@ -28,15 +28,15 @@ def label_sheet(subject: Subject) -> bytes:
         counted = label[label != ignored]
         share = float((counted if classes == 1 else counted > 0).mean()) if counted.size else 0.0
         text = f"{share:.1%} foreground" if classes <= 2 else f"{share:.1%} not class 0"
-        if (gone := float((label == ignored).mean())) > 0:
-            text += f", {gone:.1%} ignored"
+        gone = float((label == ignored).mean())
+        lines = (text, f"{gone:.1%} ignored") if gone else (text,)
         empty = share in (0, 1)
         picture = masked(sample.seen, label, _CELL, colors, ignored)
         height, width = sample.seen.shape[:2]
         rows.append(
             [
                 Cell(fitted(sample.seen, _CELL), (sample.name, f"{width} x {height}")),
-                Cell(picture, ("", text), warning=empty),
+                Cell(picture, lines, warning=empty),
             ]
         )
         present |= {int(value) for value in np.unique(np.ceil(label))} - {0}

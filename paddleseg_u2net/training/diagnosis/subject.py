@@ -32,7 +32,7 @@ class Subject:
     Args:
         config: the configuration.
         seed: draws the pairs, the weights and the augmentation.
-        num_workers: processes that read in training.
+        num_workers: processes that read in training; do_eval: whether it validates.
         seconds: that all examinations may take together.
 
     Attributes:
@@ -42,9 +42,16 @@ class Subject:
         known: what earlier examinations found out for later ones, by name.
     """
 
-    def __init__(self, config: Config, seed: int, num_workers: int, seconds: float) -> None:
+    def __init__(
+        self,
+        config: Config,
+        seed: int,
+        num_workers: int,
+        seconds: float,
+        do_eval: bool = False,
+    ) -> None:
         self.config, self.seed, self.num_workers = config, seed, num_workers
-        self.seconds = seconds
+        self.seconds, self.do_eval = seconds, do_eval
         self.dataset, self.preprocess = config.dataset("train"), config.preprocess()
         config.count_iters(max(1, len(self.dataset) // config.batch_size))  # its rates need them
         self.num_classes, self.ignore_index = config.num_classes, config.ignore_index

@@ -167,5 +167,5 @@ def test_the_proposal_is_a_third_of_the_best_rate():
     loss = 2 - np.exp(-((np.log10(rates) + 2) ** 2))
     proposal, end = proposed(rates, loss)
     assert proposal == pytest.approx(1e-2 / 3)
-    # risen by a tenth: exp(-x^2) = .9 at x = .325 decades
-    assert end == pytest.approx(10 ** (-2 + 0.325), rel=0.25)
+    # risen by a quarter: exp(-x^2) = .75 at x = .536 decades
+    assert end == pytest.approx(10 ** (-2 + 0.536), rel=0.25)

@@ -60,8 +60,7 @@ def _run(subject: Subject) -> Result:
         names = ["background", "foreground"]
     told = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, mean[:-1]))
     result = Result(
-        f"{len(samples)} of {len(subject.dataset)} pairs as training sees them: {told}; "
-        f"ignored {mean[-1]:.1%}.",
+        f"{len(samples)} of {len(subject.dataset)} pairs: {told}; ignored {mean[-1]:.1%}.",
         measured={
             "pairs": len(samples),
             "classes": dict(zip(map(str, names), mean[:-1].tolist())),

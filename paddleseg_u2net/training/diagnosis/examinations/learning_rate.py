@@ -11,12 +11,13 @@ import numpy as np
 from paddleseg_u2net.render import charts
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import ERROR, LIKELY, LOOK, WARNING, Finding
-from paddleseg_u2net.training.diagnosis.fitting import losses_at, take_step
+from paddleseg_u2net.training.diagnosis.fitting import few_batches, losses_at, take_step
 from paddleseg_u2net.training.diagnosis.subject import Subject
 
 _STEPS, _LEAST_STEPS, _SHARE = 44, 24, 0.2
 _LOWEST, _HIGHEST = 1e-5, 3.0
 _SMOOTH = 0.6  # of the average before, in each step
+_RISEN = 0.25  # of its fall, again, where the rate is too high
 _WORSE = 2.0  # times the first loss: where the test ends
 _TRIED = 12  # steps at the configured rate, and at the proposed one
 _SCHEDULE = 20_000  # steps of a schedule that are looked at
@@ -32,7 +33,7 @@ def _run(subject: Subject) -> Result:
     at_proposal = losses_at(subject, proposal, subject.steps("proposed rate", len(at_own), 1.0))
     falls = [_fall(subject, at_own), _fall(subject, at_proposal)]
     result = Result(
-        f"Range test: proposed {proposal:.1e}, too high from about {end:.1e}; configured "
+        f"Proposed {proposal:.1e}, too high from about {end:.1e}; configured "
         f"{own:.1e}. In {len(at_own)} steps the loss went from {at_own[0]:.3g} to "
         f"{at_own[-1]:.3g} at the configured rate, to {at_proposal[-1]:.3g} at the proposed one.",
         measured={
@@ -66,7 +67,7 @@ def _configured(subject: Subject) -> float:
 
 def _range_test(subject: Subject) -> Tuple[np.ndarray, np.ndarray]:
     """Rates that grow from step to step, and the losses there, to the point where they explode."""
-    model, batches = subject.network(), subject.batches()
+    model, batches = subject.network(), few_batches(subject)
     optimizer, losses = subject.optimizer(_LOWEST), []
     rates = np.geomspace(_LOWEST, _HIGHEST, _count(subject))
     for number in subject.steps("range test", len(rates), 1.0):
@@ -95,12 +96,12 @@ def smoothed(losses: np.ndarray) -> np.ndarray:
 
 def proposed(rates: np.ndarray, smooth: np.ndarray) -> Tuple[float, float]:
     """A rate to train with, and the one from which it is too high: a third of the rate with the
-    lowest loss, and that where the loss has risen by a tenth of its fall again.
+    lowest loss, and that where the loss has risen by a quarter of its fall again.
     """
     known = np.where(np.isfinite(smooth), smooth, np.inf)
     best = int(known.argmin())
     fall = known[0] - known[best]
-    behind = np.flatnonzero(known[best:] > known[best] + 0.1 * max(fall, 0.1 * abs(known[0])))
+    behind = np.flatnonzero(known[best:] > known[best] + _RISEN * max(fall, 0.1 * abs(known[0])))
     end = rates[best + behind[0]] if len(behind) else rates[-1]
     return float(rates[best] / 3), float(end)
 
@@ -156,9 +157,9 @@ def _told(fall: float) -> str:
 def _plot(
     rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, own: float, proposal: float
 ) -> bytes:
-    low, high = float(np.nanmin(smooth)), float(smooth[0])
+    low, high = float(np.nanmin(losses)), float(smooth[0])
     room = 0.1 * max(high - low, 1e-3)
-    limits = (low - 2 * room, high + 4 * room)
+    limits = (low - room, high + 4 * room)
     ends = np.array(limits)
     panel = charts.Panel(
         "Learning rate range test",

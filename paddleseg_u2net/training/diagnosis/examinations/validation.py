@@ -11,7 +11,15 @@ from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.text import short_list
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.examinations.labels import shares
-from paddleseg_u2net.training.diagnosis.finding import CERTAIN, LIKELY, LOOK, NOTE, WARNING, Finding
+from paddleseg_u2net.training.diagnosis.finding import (
+    CERTAIN,
+    ERROR,
+    LIKELY,
+    LOOK,
+    NOTE,
+    WARNING,
+    Finding,
+)
 from paddleseg_u2net.training.diagnosis.subject import Subject
 
 _PAIRS = 16
@@ -28,8 +36,9 @@ def _run(subject: Subject) -> Result:
         order = np.random.default_rng(subject.seed).permutation(len(dataset))[:_PAIRS]
         labels = [dataset.read(int(index))[1] for index in order]
     except (ValueError, OSError) as error:
-        text = f"--do_eval will stop: {error}"
-        found = Finding("validation_unreadable", WARNING, CERTAIN, text)
+        text = f"Training with --do_eval stops: {error}"
+        severity = ERROR if subject.do_eval else NOTE
+        found = Finding("validation_unreadable", severity, CERTAIN, text)
         return Result("It cannot be read.", [found])
     of_each = [shares(label, subject.num_classes, subject.ignore_index) for label in labels]
     mean = np.mean(of_each, axis=0)
