@@ -107,6 +107,9 @@ def check_model(model: Tree, faults: List[str]) -> None:
             f"model.backbone: expected a dictionary with a type, got {model['backbone']!r}"
         )
     for where, inner in _inner(model, "model."):
+        source = inner.pop("pretrained", None)  # loaded here, whether or not its class takes it
+        if not isinstance(source, (str, type(None))):
+            faults.append(f"{where}.pretrained: expected text, or null, got {source!r}")
         known = manager.BACKBONES.components_dict
         check_component(where, inner, known, faults)
     note("", partial(_check_channels, model), faults)
@@ -174,7 +177,8 @@ def build_network(model: Tree, num_classes: int, in_channels: int, pretrained: b
             arguments[key] = {**block, **({own: in_channels} if own else {})}
     if pretrained and "pretrained" in model:
         arguments["pretrained"] = model["pretrained"]
-    network = plain_batchnorm(_build(arguments, "model", pretrained))
+    with paddle.utils.unique_name.guard():  # some give names to parameters, once in a process
+        network = plain_batchnorm(_build(arguments, "model", pretrained))
     if model["type"] in MULTIPLES:
         network.register_forward_pre_hook(partial(_check_size, model["type"]))
     return network

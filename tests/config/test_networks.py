@@ -36,6 +36,10 @@ def of(tiny, **model):
             {"backbone": {"type": "STDC1", "relative_lr": "1"}},
             "expected a number, got the text '1'",
         ),
+        (
+            {"backbone": {"type": "STDC1", "pretrained": 1}},
+            "model.backbone.pretrained: expected text, or null, got 1",
+        ),
         ({"backbone": "STDC1"}, "model.backbone: expected a dictionary with a type, got 'STDC1'"),
         (
             {"in_channels": 1, "backbone": {"type": "STDC1", "in_channels": 4}},
@@ -98,6 +102,22 @@ def test_weights_of_a_network_and_of_its_backbone_are_loaded(tiny, tmp_path):
     for model in ({"backbone": backbone}, {"pretrained": whole}):  # of three classes, for two
         state = of(tiny, **model).model().state_dict()
         assert all((state[name] == value).all() for name, value in given.items())
+
+
+@pytest.mark.parametrize("kind", ["VGG16", "ResNet50"])
+def test_our_own_backbones_start_from_weights(tiny, tmp_path, caplog, kind):
+    name, shape = {"VGG16": ("features.0.bias", 64), "ResNet50": ("bn1.bias", 64)}[kind]
+    write_pickle(tmp_path / "file.pdparams", {name: np.full(shape, 0.5, np.float32)})
+    backbone = {"type": kind, "pretrained": str(tmp_path / "file.pdparams")}
+    tiny["model"] = {"type": "U2NetP", "backbone": backbone}
+    model = Config(tiny).model()
+    assert float(model.state_dict()[f"backbone.{name}"].mean()) == 0.5
+    assert "1 of " in caplog.text
+
+
+def test_a_network_is_built_twice_in_one_process(tiny):
+    for _ in range(2):  # PaddleSeg's MobileNetV2 names its parameters
+        of(tiny, type="PortraitNet", backbone={"type": "MobileNetV2_x1_0"}).model()
 
 
 def test_a_network_without_other_channels_says_so(tiny):
