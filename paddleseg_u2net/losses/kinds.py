@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 _OWN = "Mended"  # before the name of what takes the place of a loss of PaddleSeg's
 
@@ -66,6 +66,17 @@ KINDS: Dict[str, Kind] = {
     "DistillCrossEntropyLoss": Kind("teacher", least=2),
     "MaskFormerLoss": Kind("queries"),
 }
+
+
+def losses_for(forms: Sequence[str], channels: Optional[int]) -> List[str]:
+    """PaddleSeg's losses of heads of these forms, and of so many channels if there are any."""
+    return [
+        name
+        for name, kind in KINDS.items()
+        if kind.form in forms
+        and (channels is None or not kind.refuses(channels))
+        and name not in ("DeepSupervisionLoss", "MixedLoss")
+    ]
 
 
 def name_of(loss: Any) -> str:
