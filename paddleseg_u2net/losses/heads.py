@@ -37,9 +37,7 @@ class HeadLosses(nn.Layer):
             HeadError: a loss is not for its head.
         """
         heads = [exact_head(head) for head in logits]
-        weights = self.weights
-        if weights is None or isinstance(weights, (int, float)):  # all alike
-            weights = [1.0 if weights is None else float(weights)] * len(heads)
+        weights = self.weights_of(len(heads))
         _check_count("coef", "numbers", len(weights), len(heads))
         losses = self.loss if isinstance(self.loss, list) else [self.loss] * len(heads)
         _check_count("types", "losses", len(losses), len(heads))
@@ -55,6 +53,12 @@ class HeadLosses(nn.Layer):
                 raise HeadError(f"{key}: head {number} of {len(heads)}: {error}") from None
         total = paddle.add_n([weight * part for weight, part in zip(weights, parts)])
         return total, parts
+
+    def weights_of(self, heads: int) -> Sequence[float]:
+        """The weights, as many as ``heads`` where they are all alike."""
+        if self.weights is None or isinstance(self.weights, (int, float)):
+            return [1.0 if self.weights is None else float(self.weights)] * heads
+        return self.weights
 
     def forward(self, logits: Any, label: Tensor) -> Tensor:
         """All heads and their label -> the total, a float32 scalar."""

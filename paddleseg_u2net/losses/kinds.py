@@ -79,10 +79,14 @@ def losses_for(forms: Sequence[str], channels: Optional[int]) -> List[str]:
     ]
 
 
+def in_yaml(name: str) -> str:
+    """PaddleSeg's name of a loss, also where it is said by the name of this project's own."""
+    return name[len(_OWN) :] if name.startswith(_OWN) else name
+
+
 def name_of(loss: Any) -> str:
     """The name of a loss in YAML."""
-    name = type(loss).__name__
-    return name[len(_OWN) :] if name.startswith(_OWN) else name
+    return in_yaml(type(loss).__name__)
 
 
 def kind_of(loss: Any) -> Optional[Kind]:
