@@ -42,10 +42,10 @@ def did_you_mean(given: Any, known: Iterable[str]) -> str:
 
 
 def class_names(names: Sequence[str], count: int) -> List[str]:
-    """``count`` names of classes; where some are missing two are background and foreground, of more
-    their numbers stand for them.
+    """``count`` names of classes; what is missing is background and foreground of two, else
+    ``class 0``, ``class 1``, ...
     """
-    missing = ["background", "foreground"] if count == 2 else [str(n) for n in range(count)]
+    missing = ["background", "foreground"] if count == 2 else [f"class {n}" for n in range(count)]
     return [*names[:count], *missing[len(names) :]]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import paddle
 
+from paddleseg_u2net import text
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.config import Config, ConfigError
 from paddleseg_u2net.datasets.table import classes_of
@@ -178,8 +179,8 @@ def _checked(
         if found is not None and made.output != "argmax":
             measured = found.guard.measured(exported.network)
     except (ExportError, BackendError) as error:
-        text = str(error).replace(str(folder), str(options.save_dir))
-        raise ExportError(f"not written, because it does not run: {text}") from error
+        words = str(error).replace(str(folder), str(options.save_dir))
+        raise ExportError(f"not written, because it does not run: {words}") from error
     backend = exported.choice.backend
     logger.info(f"Read again and run by {backend}, beside the model: {compared}")
     if limits := TOLERANCES.get(made.precision):
@@ -326,6 +327,4 @@ def class_names(config: Config) -> Tuple[str, ...]:
         names = settings.class_names or classes_of(settings.name)
         if len(names) == count:
             return tuple(str(item) for item in names)
-    if count == 2:
-        return ("background", "foreground")
-    return tuple(f"class {number}" for number in range(count))
+    return tuple(text.class_names((), count))

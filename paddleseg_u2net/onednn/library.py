@@ -7,7 +7,7 @@ import os
 import threading
 from functools import cache
 from pathlib import Path
-from typing import Any, Collection, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import paddle
 
@@ -211,11 +211,6 @@ class Primitive:
         call("primitive_attr_set_post_ops", attributes, post_ops)
         call("post_ops_destroy", post_ops)
         return attributes
-
-    @property
-    def indices(self) -> Collection[int]:
-        """The memory that it reads and writes."""
-        return self._memory.keys()
 
     def layout(self, index: int) -> Layout:
         """The layout of an argument that the primitive has chosen."""

@@ -13,8 +13,8 @@ import paddle
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.config import Config
-from paddleseg_u2net.config.build import told
 from paddleseg_u2net.config.reading import flat
+from paddleseg_u2net.config.told import told
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.inference.backends.paddle_layers import eager

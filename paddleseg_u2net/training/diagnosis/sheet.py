@@ -9,6 +9,7 @@ import numpy as np
 from paddleseg_u2net.io.images import png_bytes
 from paddleseg_u2net.render.contact_sheet import Cell, contact_sheet
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
+from paddleseg_u2net.text import class_names
 
 if TYPE_CHECKING:
     from paddleseg_u2net.training.diagnosis.subject import Subject
@@ -55,8 +56,5 @@ def label_sheet(subject: Subject) -> bytes:
 def _entry(number: int, subject: Subject, colors: np.ndarray) -> Any:
     if number == subject.ignore_index:
         return None, f"ignored ({number})"
-    names = subject.dataset.classes
-    name = names[number] if number < len(names) else f"class {number}"
-    if subject.num_classes <= 2 and not names:
-        name = "foreground"
-    return tuple(colors[number].tolist()), name
+    names = class_names(subject.dataset.classes, max(subject.num_classes, 2))
+    return tuple(colors[number].tolist()), names[number]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.losses.kinds import name_of
-from paddleseg_u2net.text import short_list
+from paddleseg_u2net.text import class_names, short_list
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import (
     CERTAIN,
@@ -56,9 +56,7 @@ def _run(subject: Subject) -> Result:
     read = np.array([shares(sample.label, classes, ignored) for sample in samples])
     mean = seen.mean(0)
     subject.known["shares"] = mean[:-1] / max(mean[:-1].sum(), 1e-12)
-    names = subject.dataset.classes or [f"class {n}" for n in range(classes)]
-    if classes <= 2 and not subject.dataset.classes:
-        names = ["background", "foreground"]
+    names = class_names(subject.dataset.classes, len(mean) - 1)
     told = ", ".join(f"{name} {share:.1%}" for name, share in zip(names, mean[:-1]))
     result = Result(
         f"{len(samples)} of {len(subject.dataset)} pairs: {told}; ignored {mean[-1]:.1%}.",
