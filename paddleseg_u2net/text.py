@@ -1,9 +1,10 @@
-"""Text for messages: shortened lists, and one line of anything."""
+"""Text for messages: shortened lists, columns of one width, and one line of anything."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any, Iterable, List, Sequence
+import unicodedata
+from typing import Any, Callable, Iterable, List, Sequence
 
 
 def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
@@ -17,11 +18,11 @@ def short_list(things: Iterable[object], most: int = 3, count: int = 0) -> str:
     return ", ".join(map(str, things[:most])) + more
 
 
-def short_values(values: Iterable[int], most: int = 10) -> str:
-    """The least ``most`` numbers, the largest and their count: ``0, 1, 2 ... 255 (17 values)``."""
+def short_values(values: Iterable[int]) -> str:
+    """The least ten numbers, the largest and their count: ``0, 1, 2 ... 255 (17 values)``."""
     numbers = sorted(int(value) for value in values)
-    more = f" ... {numbers[-1]} ({len(numbers)} values)" if len(numbers) > most else ""
-    return ", ".join(map(str, numbers[:most])) + more
+    more = f" ... {numbers[-1]} ({len(numbers)} values)" if len(numbers) > 10 else ""
+    return ", ".join(map(str, numbers[:10])) + more
 
 
 def short_lines(lines: Sequence[str], most: int) -> List[str]:
@@ -46,6 +47,28 @@ def class_names(names: Sequence[str], count: int) -> List[str]:
     """
     missing = ["background", "foreground"] if count == 2 else [str(n) for n in range(count)]
     return [*names[:count], *missing[len(names) :]]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> List[str]:
+    """The lines of a table: the first column to the left, the others to the right."""
+    columns = [
+        one_width(cells, str.rjust if n else str.ljust) for n, cells in enumerate(zip(*rows))
+    ]
+    return ["  ".join(cells) for cells in zip(*columns)]
+
+
+def one_width(texts: Sequence[str], side: Callable[[str, int], str]) -> List[str]:
+    """``texts`` of one width on a terminal, by ``str.ljust`` or ``str.rjust``."""
+    width = max(map(width_of, texts))
+    return [side(text, width - width_of(text) + len(text)) for text in texts]
+
+
+def width_of(text: str) -> int:
+    """How many places a terminal gives to ``text``."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
 
 
 def one_line(text: str) -> str:

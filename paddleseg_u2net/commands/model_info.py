@@ -12,6 +12,7 @@ from paddleseg_u2net.architecture.counts import Counts, count, count_stages
 from paddleseg_u2net.commands.parsing import Parser, file_of
 from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.predictor.source import complete, read_config, read_source
+from paddleseg_u2net.text import aligned
 from paddleseg_u2net.weights import locate
 
 _MIB = 2**20
@@ -103,9 +104,9 @@ def run(argv: List[str]) -> int:
         ]
         content = {"width": width, "height": height, "models": cards}
         write_text(arguments.json, json.dumps(content, indent=2) + "\n")
-    table = _markdown if arguments.markdown else _aligned
+    table = _markdown if arguments.markdown else aligned
     totals = [[title, *map(shown, counts)] for title, shown in _ROWS]
-    print(table([[f"{width}x{height}", *(name for name, _ in models)], *totals]))
+    print(*table([[f"{width}x{height}", *(name for name, _ in models)], *totals]), sep="\n")
     for (name, _), rows in zip(models, stages) if arguments.stages else ():
         cells = [
             [
@@ -117,22 +118,13 @@ def run(argv: List[str]) -> int:
             ]
             for row in rows
         ]
-        print(f"\n{name}\n" + ("\n" if arguments.markdown else "") + table([_STAGE_ROW, *cells]))
+        print(f"\n{name}", *([""] if arguments.markdown else []), sep="\n")
+        print(*table([_STAGE_ROW, *cells]), sep="\n")
     print(f"\n```text\n{_NOTES}\n```" if arguments.markdown else f"\n{_NOTES}")
     return 0
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell: the first one to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = (
-        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
-        for row in rows
-    )
-    return "\n".join("  ".join(line) for line in lines)
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def _markdown(rows: Sequence[Sequence[str]]) -> List[str]:
     rule = ["---", *(["---:"] * (len(rows[0]) - 1))]
     cells = ([cell.replace("|", r"\|") for cell in row] for row in (rows[0], rule, *rows[1:]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return [f"| {' | '.join(row)} |" for row in cells]

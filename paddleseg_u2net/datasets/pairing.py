@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import AbstractSet, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -37,6 +38,12 @@ class Problem(NamedTuple):
     message: str
 
 
+_NO_MASK = (
+    "the mask is missing: training and validation need one for each image, and "
+    "`predict --image_path LIST` takes a list without masks"
+)
+
+
 def from_list(
     path: Path,
     root: Path,
@@ -60,9 +67,11 @@ def from_list(
         where = f"{path}:{number}"
         pair = _parse_line(line, root, separator)
         if pair is None:
+            name = files.with_slashes(line.strip(), root)
+            alone = os.path.isfile(root / name)  # noqa: PTH113 (also of a name that is too long)
             message = (
                 f"{where}: expected `image mask`, two existing files below {root}, got {line!r}; "
-                "with spaces in names put a tab between them"
+                + (_NO_MASK if alone else "with spaces in names put a tab between them")
             )
             found.append(Problem("line", (), message))
             continue

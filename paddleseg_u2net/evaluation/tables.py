@@ -10,12 +10,11 @@ import io
 import math
 import re
 import shutil
-import unicodedata
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from paddleseg_u2net.text import one_line
+from paddleseg_u2net.text import one_line, one_width, width_of
 
 BEST, SECOND = 1, 2
 _MISSING = "-"
@@ -158,26 +157,17 @@ def _text_blocks(data_sets: DataSets, columns: Sequence[Column]) -> List[str]:
             # Blanks keep the points of numbers below each other.
             texts = [text if text.endswith("*") else f"{text} " for text in texts]
         column = _text_column([one_line(place.column.heading), *texts], str.rjust)
-        wide = sum(_width(texts[1]) + len(_GAP) for texts in blocks[-1]) + _width(column[1])
+        wide = sum(width_of(texts[1]) + len(_GAP) for texts in blocks[-1]) + width_of(column[1])
         if len(blocks[-1]) > 1 and wide > room:
             blocks.append([first])
         blocks[-1].append(column)
     return ["".join(f"{_GAP.join(cells).rstrip()}\n" for cells in zip(*block)) for block in blocks]
 
 
-def _text_column(texts: Sequence[str], aligned: Callable[[str, int], str]) -> List[str]:
+def _text_column(texts: Sequence[str], side: Callable[[str, int], str]) -> List[str]:
     """Return texts of one width, with a line below the first."""
-    width = max(map(_width, texts))
-    head, *cells = (aligned(text, width - _width(text) + len(text)) for text in texts)
-    return [head, "-" * width, *cells]
-
-
-def _width(text: str) -> int:
-    """Return how many places a terminal gives to ``text``."""
-    return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
-        for letter in text
-    )
+    head, *cells = one_width(texts, side)
+    return [head, "-" * width_of(head), *cells]
 
 
 def markdown_table(data_sets: DataSets, columns: Sequence[Column]) -> str:

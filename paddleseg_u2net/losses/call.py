@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import paddle
 from paddle import Tensor
 
-from paddleseg_u2net.losses.kinds import FORMS, Kind, kind_of, name_of
+from paddleseg_u2net.losses.kinds import FORMS, Kind, kind_of, losses_for, name_of
 from paddleseg_u2net.losses.pixels import class_numbers, exact
+
+
+class HeadError(ValueError):
+    """A loss was given a head that it is not for."""
 
 
 def exact_head(head: Any) -> Any:
@@ -25,7 +29,8 @@ def call_loss(loss: Any, head: Any, label: Tensor) -> Tensor:
     """The loss of a head, a scalar. What is not in the table of losses gets the label as it is.
 
     Raises:
-        ValueError: the loss does not take such a head or label; or it gave no scalar.
+        HeadError: the loss does not take such a head.
+        ValueError: it does not take such a label; or it gave no scalar.
     """
     kind = kind_of(loss)
     if kind is not None:
@@ -72,15 +77,26 @@ def _check_head(name: str, kind: Kind, head: Any, label: Tensor) -> None:
         form, forms = f"the shape {list(head.shape)}", ("vector",)
     else:
         form, forms = f"the shape {list(head.shape)}", ("map", "edges")
+    channels = head.shape[1] if "map" in forms else None
     if name != "MixedLoss" and kind.form not in forms:
-        raise ValueError(f"{name}: this loss is of {FORMS[kind.form]}, but a head has {form}")
-    if forms != ("map", "edges"):
+        raise HeadError(
+            f"{name}: this loss is of {FORMS[kind.form]}, but a head has {form}"
+            + _instead(forms, channels)
+        )
+    if channels is None:
         return
-    if why := kind.refuses(head.shape[1]):
-        raise ValueError(f"{name}: {why}, but a head has {head.shape[1]}")
+    if why := kind.refuses(channels):
+        raise HeadError(f"{name}: {why}, but a head has {channels}{_instead(forms, channels)}")
     size, expected = list(head.shape[2:]), list(label.shape[-2:])
     if size != expected and not kind.any_size:
-        raise ValueError(
+        raise HeadError(
             f"{name}: expected a head of the label's size, {expected} (height, width), got {size}; "
             "the network has to resize its heads"
         )
+
+
+def _instead(forms: Tuple[str, ...], channels: Optional[int]) -> str:
+    """Losses for such a head, to be offered."""
+    names = losses_for(forms, channels)
+    more = ", ..." if len(names) > 3 else ""
+    return f"; losses of such a head: {', '.join(names[:3])}{more}" if names else ""

@@ -8,7 +8,13 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from paddleseg_u2net.losses.pixels import class_numbers, class_weights, exact
+from paddleseg_u2net.losses.pixels import (
+    class_numbers,
+    class_weights,
+    divided,
+    exact,
+    weights_of_pixels,
+)
 
 
 def pixel_cross_entropy(logits: Tensor, index: Tensor) -> Tensor:
@@ -58,15 +64,8 @@ class MendedCrossEntropyLoss(nn.Layer):
         logit = _channels_first(logit, self.data_format)
         index, valid = class_numbers(label, logit.shape[1], self.ignore_index, "CrossEntropyLoss")
         loss = pixel_cross_entropy(logit, index)
-        return self._mean(loss, self._weights_of(index, logit), valid, semantic_weights)
-
-    def _weights_of(self, index: Tensor, logit: Tensor) -> Tensor:
-        """Each pixel's weight, by its class."""
-        weights = class_weights(self.weight, logit.shape[1], "CrossEntropyLoss")
-        if weights is None:
-            return paddle.ones(index.shape, dtype=logit.dtype)
-        chosen = paddle.index_select(weights.astype(logit.dtype), index.flatten())
-        return chosen.reshape(index.shape)
+        weight = weights_of_pixels(self.weight, index, logit, "CrossEntropyLoss")
+        return self._mean(loss, weight, valid, semantic_weights)
 
     def _mean(
         self, loss: Tensor, weight: Tensor, valid: Tensor, semantic_weights: Optional[Tensor]
@@ -80,7 +79,7 @@ class MendedCrossEntropyLoss(nn.Layer):
         counted = weight * counts
         if not self.avg_non_ignore:
             counted = counted + (1 - counts)
-        return _divided(loss.sum(), counted.sum())
+        return divided(loss.sum(), counted.sum())
 
     def _mean_of_hardest(self, loss: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
         share = self.top_k_percent_pixels
@@ -90,12 +89,7 @@ class MendedCrossEntropyLoss(nn.Layer):
             number, order = int(share * float(counts.sum())), loss - (1 - counts)
         _, hardest = paddle.topk(order.detach(), max(number, 1))
         chosen = paddle.index_select(loss, hardest)
-        return _divided(chosen.sum(), paddle.index_select(weight, hardest).sum())
-
-
-def _divided(total: Tensor, by: Tensor) -> Tensor:
-    """A quotient; 0 where nothing counts."""
-    return total / paddle.where(by > 0, by, paddle.ones_like(by))
+        return divided(chosen.sum(), paddle.index_select(weight, hardest).sum())
 
 
 class MendedDistillCrossEntropyLoss(MendedCrossEntropyLoss):
@@ -171,11 +165,8 @@ class MendedBootstrappedCrossEntropyLoss(nn.Layer):
         logit, name = exact(logit), "BootstrappedCrossEntropyLoss"
         index, valid = class_numbers(label, logit.shape[1], self.ignore_index, name)
         counts = valid.astype(logit.dtype).flatten(1)
-        loss = pixel_cross_entropy(logit, index).flatten(1) * counts
-        weights = class_weights(self.weight, logit.shape[1], name)
-        if weights is not None:
-            of_pixels = paddle.index_select(weights.astype(loss.dtype), index.flatten())
-            loss = loss * of_pixels.reshape(loss.shape)
+        weight = weights_of_pixels(self.weight, index, logit, name)
+        loss = (pixel_cross_entropy(logit, index) * weight).flatten(1) * counts
         pixels = paddle.full([loss.shape[0], 1], float(loss.shape[1]))
         available = pixels if self.paddleseg_2_8 else counts.sum(1, keepdim=True)
         least = available.clip(max=float(self.least))

@@ -7,7 +7,7 @@ from typing import Any, List, Sequence, Tuple, Union
 import paddle
 from paddle import Tensor, nn
 
-from paddleseg_u2net.losses.call import call_loss, exact_head, scalar
+from paddleseg_u2net.losses.call import HeadError, call_loss, exact_head, scalar
 from paddleseg_u2net.losses.terms import cross_entropy, iou_loss, ssim_loss
 
 Weights = Union[None, float, Sequence[float]]
@@ -34,22 +34,31 @@ class HeadLosses(nn.Layer):
 
         Raises:
             ValueError: there are more or fewer heads than losses or weights.
+            HeadError: a loss is not for its head.
         """
         heads = [exact_head(head) for head in logits]
-        weights = self.weights
-        if weights is None or isinstance(weights, (int, float)):  # all alike
-            weights = [1.0 if weights is None else float(weights)] * len(heads)
+        weights = self.weights_of(len(heads))
         _check_count("coef", "numbers", len(weights), len(heads))
         losses = self.loss if isinstance(self.loss, list) else [self.loss] * len(heads)
         _check_count("types", "losses", len(losses), len(heads))
         parts = []
-        for loss, head in zip(losses, heads):
+        for number, (loss, head) in enumerate(zip(losses, heads)):
             if hasattr(loss, "of_heads"):  # it compares them
                 parts.append(scalar(loss, loss.of_heads(heads, label)))
-            else:
+                continue
+            try:
                 parts.append(call_loss(loss, head, label))
+            except HeadError as error:
+                key = f"loss.types.{number if isinstance(self.loss, list) else 0}"
+                raise HeadError(f"{key}: head {number} of {len(heads)}: {error}") from None
         total = paddle.add_n([weight * part for weight, part in zip(weights, parts)])
         return total, parts
+
+    def weights_of(self, heads: int) -> Sequence[float]:
+        """The weights, as many as ``heads`` where they are all alike."""
+        if self.weights is None or isinstance(self.weights, (int, float)):
+            return [1.0 if self.weights is None else float(self.weights)] * heads
+        return self.weights
 
     def forward(self, logits: Any, label: Tensor) -> Tensor:
         """All heads and their label -> the total, a float32 scalar."""

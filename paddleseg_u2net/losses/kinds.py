@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 _OWN = "Mended"  # before the name of what takes the place of a loss of PaddleSeg's
 
@@ -68,10 +68,25 @@ KINDS: Dict[str, Kind] = {
 }
 
 
+def losses_for(forms: Sequence[str], channels: Optional[int]) -> List[str]:
+    """PaddleSeg's losses of heads of these forms, and of so many channels if there are any."""
+    return [
+        name
+        for name, kind in KINDS.items()
+        if kind.form in forms
+        and (channels is None or not kind.refuses(channels))
+        and name not in ("DeepSupervisionLoss", "MixedLoss")
+    ]
+
+
+def in_yaml(name: str) -> str:
+    """PaddleSeg's name of a loss, also where it is said by the name of this project's own."""
+    return name[len(_OWN) :] if name.startswith(_OWN) else name
+
+
 def name_of(loss: Any) -> str:
     """The name of a loss in YAML."""
-    name = type(loss).__name__
-    return name[len(_OWN) :] if name.startswith(_OWN) else name
+    return in_yaml(type(loss).__name__)
 
 
 def kind_of(loss: Any) -> Optional[Kind]:

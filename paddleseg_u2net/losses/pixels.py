@@ -97,8 +97,23 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, pos_weight: Any = 1.0) 
 
 def mean(values: Tensor, weights: Tensor) -> Tensor:
     """The weighted mean, a scalar: 0 where all weights are."""
-    total = weights.sum()
-    return (values * weights).sum() / paddle.where(total > 0, total, paddle.ones_like(total))
+    return divided((values * weights).sum(), weights.sum())
+
+
+def divided(total: Tensor, by: Tensor) -> Tensor:
+    """A quotient; 0 where nothing counts."""
+    return total / paddle.where(by > 0, by, paddle.ones_like(by))
+
+
+def weights_of_pixels(
+    weight: Optional[Sequence[float]], index: Tensor, logits: Tensor, loss: str
+) -> Tensor:
+    """The weight of each pixel's class, (N, H, W), of the logits' dtype; 1 where none are given."""
+    weights = class_weights(weight, logits.shape[1], loss)
+    if weights is None:
+        return paddle.ones(index.shape, dtype=logits.dtype)
+    chosen = paddle.index_select(weights.astype(logits.dtype), index.flatten())
+    return chosen.reshape(index.shape)
 
 
 def class_weights(

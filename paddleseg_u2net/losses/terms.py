@@ -13,12 +13,14 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from paddleseg_u2net.losses.pixels import label_map, one_hot, probabilities
+
 
 def cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
     """Cross-entropy of U²-Net's paper, eq. 2, from logits, with the mean over the pixels that are
     not ignored in place of the sum. 0 if all are ignored.
     """
-    label = _squeeze(label)
+    label = label_map(label)
     valid = label != ignore_index
     if logits.shape[1] == 1:
         target = paddle.where(valid, label.astype("float32"), paddle.zeros(label.shape))
@@ -64,24 +66,16 @@ def ssim_loss(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
     return 1.0 - similarity.mean()
 
 
-def _squeeze(label: Tensor) -> Tensor:
-    """(N, H, W), of a dtype that can be compared with any ``ignore_index``."""
-    label = label[:, 0] if label.ndim == 4 else label
-    return label if label.dtype in (paddle.float32, paddle.int64) else label.astype("float32")
-
-
 def _maps(logits: Tensor, label: Tensor, ignore_index: int) -> Tuple[Tensor, Tensor]:
     """Probabilities and targets, both float32 (N, C, H, W); equal (0) where a pixel is ignored."""
-    label = _squeeze(label)
+    label = label_map(label)
     valid = (label != ignore_index).astype("float32").unsqueeze(1)
     classes = logits.shape[1]
     if classes == 1:
-        probability, target = F.sigmoid(logits), label.astype("float32").unsqueeze(1)
+        target = label.astype("float32").unsqueeze(1)
     else:
-        probability = F.softmax(logits, axis=1)
-        index = label.astype("int64").clip(0, classes - 1)
-        target = F.one_hot(index, classes).transpose([0, 3, 1, 2])
-    return probability * valid, target * valid
+        target = one_hot(label.astype("int64").clip(0, classes - 1), classes)
+    return probabilities(logits) * valid, target * valid
 
 
 def _gaussian(size: int, sigma: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
@@ -250,12 +251,12 @@ def most_probable(probability: np.ndarray) -> np.ndarray:
     return classes
 
 
-def json_ready(result: Mapping[str, ReportValue]) -> dict[str, object]:
-    """Return the result of `MetricReport.compute` with None for NaN, which JSON does not have."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return None if value != value else value
-
-    return {key: plain(value) for key, value in result.items()}
+def json_ready(value: Any) -> Any:
+    """Return ``value``, dictionaries and lists of numbers such as `MetricReport.compute` gives,
+    with None for NaN and infinity, which JSON does not have.
+    """
+    if isinstance(value, Mapping):
+        return {key: json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from paddleseg_u2net.metrics import MetricReport, json_ready
-from paddleseg_u2net.text import class_names, one_line
+from paddleseg_u2net.text import aligned, class_names, one_line
 
 
 class Scored(NamedTuple):
@@ -93,14 +93,7 @@ class Summary:
             numbers = [*values, self.mean[key], self.std[key]]
             numbers += [together[key]] if together else []
             rows.append([key, *(f"{number:.4f}" for number in numbers)])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        return [
-            "  ".join(
-                cell.rjust(width) if column else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(row, widths))
-            )
-            for row in rows
-        ]
+        return aligned(rows)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -214,6 +214,10 @@ def test_a_size_that_is_given_counts():
             {"train_transforms": [NORMALIZE, {"type": "RandomDistort"}]},
             r"train_dataset\.transforms\.1: RandomDistort stands behind Normalize",
         ),
+        (
+            {"val_transforms": [{**NORMALIZE, "target_size": [8, 8]}]},
+            r"val_dataset\.transforms\.0\.target_size: Normalize has no such key; known: mean, std",
+        ),
         ({"train_transforms": [NORMALIZE, NORMALIZE]}, r"transforms\.1: Normalize stands there tw"),
         (
             {"train_transforms": [{"type": "GenerateInstanceTargets"}, NORMALIZE]},

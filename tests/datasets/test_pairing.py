@@ -89,6 +89,13 @@ def test_a_line_that_is_not_two_files_is_named(tmp_path, text, number, separator
         listed(tmp_path, text, separator)
 
 
+@pytest.mark.parametrize("line", ["a.jpg", "in a folder\\a b.jpg"])
+def test_a_line_without_a_mask_is_named_as_such(tmp_path, line):
+    files(tmp_path, "a.jpg", "in a folder/a b.jpg")
+    with pytest.raises(PairingError, match=r"list\.txt:1: .*the mask is missing: training and"):
+        listed(tmp_path, line)
+
+
 def test_a_line_that_can_be_split_in_two_ways_is_an_error(tmp_path):
     files(tmp_path, "a", "b c", "a b", "c")
     with pytest.raises(PairingError, match=r"list\.txt:1: .*put a tab between them"):

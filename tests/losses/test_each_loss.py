@@ -146,5 +146,5 @@ def test_labels_that_are_no_class_are_named(name, channels):
     logits, label = sample(channels)
     if not KINDS[name].refuses(channels):
         label[0, 3, 4] = 7
-    with pytest.raises(ValueError, match=rf"^{name}: .*(got 7|got 0 to 7|it takes)"):
+    with pytest.raises(ValueError, match=rf"{name}: .*(got 7|got 0 to 7|it takes)"):
         HeadLosses(make(name)).parts([paddle.to_tensor(logits)], paddle.to_tensor(label))

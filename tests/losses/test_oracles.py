@@ -224,7 +224,7 @@ def test_edges_are_those_between_classes_that_count():
     label[:, :, 4:] = 1
     label[:, :, 7] = 255
     label[:, :, 8] = 2  # behind ignored pixels, two away from class 1
-    edges = class_edges(paddle.to_tensor(label)).numpy()
+    edges = class_edges(paddle.to_tensor(label), 255).numpy()
     assert edges[0].tolist() == [[0, 0, 1, 1, 1, 1, 1, 255, 1]] * 7
 
 

@@ -121,7 +121,7 @@ WRONG = [
     ("EdgeAttentionLoss", "map", "is of a pair of logits and probabilities of edges, as GSCNN"),
     ("SECrossEntropyLoss", "map", "is of one logit for each class and image, as ENCNet"),
     ("PixelContrastCrossEntropyLoss", "map", "is of a dictionary of logits and embeddings"),
-    ("DetailAggregateLoss", "map", "it takes 1 channel, but a head has 3"),
+    ("DetailAggregateLoss", "map", "takes 1 channel, but a head has 3; losses .* CrossE"),
     ("FocalLoss", "map", "it takes 1 or 2 channels, but a head has 3"),
     ("DiceLoss", "small", r"expected a head of the label's size, \[12, 14\]"),
     ("DistillCrossEntropyLoss", "map", "is of the logits of a second network"),
@@ -133,7 +133,7 @@ def test_a_head_that_a_loss_is_not_for(name, head, match):
     logits, label = sample(3)
     x = paddle.to_tensor(logits)
     heads = {"map": x, "pair": (x, x), "vector": x[:, :, 0, 0], "small": x[:, :, :6, :7]}
-    with pytest.raises(ValueError, match=f"^{name}: .*{match}"):
+    with pytest.raises(ValueError, match=f"^loss.types.0: head 0 of 1: {name}: .*{match}"):
         HeadLosses(make(name)).parts([heads[head]], paddle.to_tensor(label))
 
 

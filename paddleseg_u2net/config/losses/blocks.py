@@ -10,6 +10,7 @@ from paddleseg.cvlibs import manager
 from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.losses import MENDED
+from paddleseg_u2net.losses.kinds import in_yaml
 
 
 def known_losses() -> Dict[str, Any]:
@@ -32,8 +33,8 @@ def ignore_index_of(types: Any) -> Optional[int]:
 
 
 def name_in_yaml(block: Mapping[str, Any]) -> str:
-    """PaddleSeg's name of a loss, also where it is said by the name of this project's own."""
-    return str(block["type"]).replace("Mended", "")
+    """PaddleSeg's name of a loss."""
+    return in_yaml(str(block["type"]))
 
 
 def loss_arguments(block: Mapping[str, Any], ignore_index: int) -> Tree:

@@ -83,6 +83,11 @@ def _section(key: str, transforms: List[Dict[str, Any]], faults: Lines) -> _Sect
                 "8-bit colours any more; put Normalize last"
             )
     item = transforms[where[0]]
+    for name in item:
+        if name not in ("type", "mean", "std"):
+            faults.append(
+                f"{key}.transforms.{where[0]}.{name}: Normalize has no such key; known: mean, std"
+            )
     return _Section(items, (_values(item, "mean"), _values(item, "std")))
 
 

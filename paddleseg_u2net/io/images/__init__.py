@@ -24,4 +24,9 @@ from paddleseg_u2net.io.images.opening import (
     memory_named,
     open_picture,
 )
-from paddleseg_u2net.io.images.writing import WRITABLE_SUFFIXES, write_image, write_png
+from paddleseg_u2net.io.images.writing import (
+    WRITABLE_SUFFIXES,
+    png_bytes,
+    write_image,
+    write_png,
+)

@@ -42,6 +42,11 @@ def write_png(
     _save(path, picture, "PNG", compress_level=level, **given)
 
 
+def png_bytes(array: np.ndarray) -> bytes:
+    """Return the content of a PNG file of `uint8`, in the shapes that `write_png` takes."""
+    return _encoded(_as_picture(array), "PNG")
+
+
 def write_image(path: PathLike, array: np.ndarray) -> None:
     """Write an image in the format of the suffix, one of `WRITABLE_SUFFIXES` in any letter case.
 
@@ -60,6 +65,10 @@ def _as_picture(array: np.ndarray) -> Any:
 
 def _save(path: PathLike, picture: Any, format_name: str, **options: Any) -> None:
     # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
+    write_bytes(path, _encoded(picture, format_name, **options))
+
+
+def _encoded(picture: Any, format_name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format_name, **options)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Tuple
 
+from paddleseg_u2net.metrics import json_ready
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result
 from paddleseg_u2net.training.diagnosis.finding import ERROR, SEVERITIES, WARNING, Finding
 
@@ -100,13 +100,4 @@ class Diagnosis:
             },
             "configuration": self.configuration,
         }
-        return json.dumps(_plain(told), indent=2) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """None for what is no number, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return json.dumps(json_ready(told), indent=2) + "\n"

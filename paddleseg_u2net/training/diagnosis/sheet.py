@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any, List, Set
 
 import numpy as np
-from PIL import Image
 
+from paddleseg_u2net.io.images import png_bytes
 from paddleseg_u2net.render.contact_sheet import Cell, contact_sheet
 from paddleseg_u2net.render.mask_overlay import class_colors, fitted, masked
 
@@ -50,7 +49,7 @@ def label_sheet(subject: Subject) -> bytes:
         ],
         [_entry(number, subject, colors) for number in sorted(present)],
     )
-    return as_png(sheet)
+    return png_bytes(sheet)
 
 
 def _entry(number: int, subject: Subject, colors: np.ndarray) -> Any:
@@ -61,10 +60,3 @@ def _entry(number: int, subject: Subject, colors: np.ndarray) -> Any:
     if subject.num_classes <= 2 and not names:
         name = "foreground"
     return tuple(colors[number].tolist()), name
-
-
-def as_png(picture: np.ndarray) -> bytes:
-    """A picture (H, W, 3) as a PNG file."""
-    stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "PNG", optimize=True)
-    return stream.getvalue()

@@ -132,9 +132,9 @@ class Subject:
         """What training gives the network of a sample, float32 (C, H, W)."""
         return self.preprocess(sample.seen, resize=False)
 
-    def batches(self, size: int = 0) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
         """Batches of training, augmented, at `shape`, without an end."""
-        size, first, shape = size or self.batch_size, 0, self.shape
+        size, first, shape = self.batch_size, 0, self.shape
         while True:
             chosen = [self.samples[(first + k) % len(self.samples)] for k in range(size)]
             first += size

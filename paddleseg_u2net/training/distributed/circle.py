@@ -1,8 +1,8 @@
 """Small messages between the processes of a run, and what becomes of it when one is lost.
 
-Paddle's own store takes 40 ms for an answer, Gloo waits for 30 s and then stops, NCCL for half an
-hour. Here process 0 has a socket to each of the others: an answer takes a fraction of a
-millisecond, the wait is as long as it has to be, and who has ended is known at once.
+Paddle's own store asks again and again for an answer, Gloo waits for 30 s and then stops, NCCL for
+half an hour. Here process 0 has a socket to each of the others: an answer comes as soon as it is
+sent, the wait is as long as it has to be, and who has ended is known at once.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 import numpy as np
 
 from paddleseg_u2net import registry
+from paddleseg_u2net.inference.backends.choice import is_installed
 from paddleseg_u2net.io.files import read_text, write_text
 from paddleseg_u2net.text import did_you_mean
 
@@ -100,7 +100,7 @@ def chosen(names: Iterable[str]) -> List[Type[RunLogger]]:
                 f"--loggers: expected some of {', '.join(LOGGERS)}, got {name!r}"
                 f"{did_you_mean(name, LOGGERS)}"
             )
-        missing = [package for package in LOGGERS[name].packages if not _is_installed(package)]
+        missing = [package for package in LOGGERS[name].packages if not is_installed(package)]
         if missing:
             raise ValueError(
                 f"--loggers {name}: needs {', '.join(missing)}, which is not installed: "
@@ -121,9 +121,3 @@ def opened(kinds: Iterable[Type[RunLogger]], run: Run) -> List[RunLogger]:
             record.close(failed=True)
         raise
     return records
-
-
-def _is_installed(package: str) -> bool:
-    found = find_spec(package)
-    # a folder of this name, such as wandb's own records, is none
-    return found is not None and found.origin is not None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping
 
-import cv2
 import numpy as np
 
+from paddleseg_u2net.io.images import png_bytes
 from paddleseg_u2net.training.loggers.run_logger import Run, RunLogger, register
 
 
@@ -54,10 +54,9 @@ class TensorBoard(RunLogger):
 
     def picture(self, name: str, picture: np.ndarray, iteration: int) -> None:
         """Write a picture."""
-        _, png = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
         height, width = picture.shape[:2]
         image = self._summary.Image(
-            height=height, width=width, colorspace=3, encoded_image_string=png.tobytes()
+            height=height, width=width, colorspace=3, encoded_image_string=png_bytes(picture)
         )
         self._add(
             iteration, summary=self._summary(value=[self._summary.Value(tag=name, image=image)])

@@ -1,7 +1,10 @@
 """The command: its files, exit codes and refusals; and the sums behind the figures."""
 
+import ast
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -11,7 +14,13 @@ from paddleseg.cvlibs import manager
 from PIL import Image
 
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.training.diagnosis import Diagnosis, Examination, Finding, Result
+from paddleseg_u2net.training.diagnosis import (
+    Diagnosis,
+    Examination,
+    Finding,
+    Result,
+    examinations,
+)
 from paddleseg_u2net.training.diagnosis.examinations.labels import shares
 from paddleseg_u2net.training.diagnosis.examinations.learning_rate import proposed, smoothed
 from paddleseg_u2net.training.diagnosis.fitting import answered, overlap
@@ -20,6 +29,7 @@ from tests.training.diagnosis.conftest import examined
 
 # As few steps as there are: a minute of a two-hundredth.
 SHORT = "0.005"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -169,3 +179,16 @@ def test_the_proposal_is_a_third_of_the_best_rate():
     assert proposal == pytest.approx(1e-2 / 3)
     # risen by a quarter: exp(-x^2) = .75 at x = .536 decades
     assert end == pytest.approx(10 ** (-2 + 0.536), rel=0.25)
+
+
+def test_the_docs_name_every_finding_and_no_other():
+    findings = set()
+    for path in Path(examinations.__path__[0]).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+                findings.add(node.args[0].value)
+    text = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    # these two stand in sentences
+    assert findings == named | {"reading_is_slow", "examination_failed"}

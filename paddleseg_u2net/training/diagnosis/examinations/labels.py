@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.losses.kinds import name_of
 from paddleseg_u2net.text import short_list
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import (
@@ -157,7 +158,7 @@ def _balance(criterion: Any) -> Tuple[bool, str]:
         lines = "loss:\n  types:\n    - type: DeepSupervisionLoss\n      iou: 1.0"
         return criterion.iou > 0, lines
     loss = criterion.loss[0] if isinstance(criterion.loss, list) else criterion.loss
-    name = type(loss).__name__.removeprefix("Mended")
+    name = name_of(loss)
     even = getattr(loss, "weight", None) is not None or any(part in name for part in _EVEN)
     lines = f"loss:\n  types:\n    - type: {name}\n      weight: auto"
     return even, lines if name in _WEIGHTED else ""

@@ -11,8 +11,8 @@ from typing import Any, Callable, List, NamedTuple, Sequence
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 
+from paddleseg_u2net.losses.pixels import one_hot
 from paddleseg_u2net.training.diagnosis.examination import Examination, Result, register
 from paddleseg_u2net.training.diagnosis.finding import CERTAIN, ERROR, LIKELY, WARNING, Finding
 from paddleseg_u2net.training.diagnosis.subject import Batch, Subject
@@ -89,7 +89,7 @@ def _right(labels: Any, subject: Subject) -> Any:
     known = paddle.where(valid, labels, paddle.zeros_like(labels))
     if subject.num_classes == 1:
         return known.astype("float32").unsqueeze(1)
-    return F.one_hot(known, subject.num_classes).transpose([0, 3, 1, 2])
+    return one_hot(known, subject.num_classes)
 
 
 def _is_bounded(subject: Subject, batch: Batch) -> bool:
@@ -190,12 +190,10 @@ def _constant(heads: Sequence[Any]) -> List[Finding]:
 def _known_value(subject: Subject, heads: int, none: float) -> str:
     """The closed form of what no answer costs, where it is one."""
     each = np.log(max(2, subject.num_classes))
-    weights = subject.criterion.weights
-    if weights is None or isinstance(weights, (int, float)):
-        weights = [1.0 if weights is None else float(weights)] * heads
-    total = float(sum(weights) * each)
+    weights = sum(subject.criterion.weights_of(heads))
+    total = float(weights * each)
     name = f"ln {max(2, subject.num_classes)}"
-    return f" = {sum(weights):g} x {name}" if abs(none - total) < 1e-3 * total else ""
+    return f" = {weights:g} x {name}" if abs(none - total) < 1e-3 * total else ""
 
 
 register(
