@@ -67,7 +67,8 @@ def test_a_configuration_and_all_flags(words, tmp_path, capsys):
 
 
 def test_a_size_of_images_of_any_size_is_told(caplog):
-    config = Config({"model": {"type": "U2NetP"}, "preprocess": {"size": None}})
+    tree = {"model": {"type": "U2NetP"}, "preprocess": {"size": None}}
+    config = Config(tree, training=False)
     caplog.set_level(logging.INFO)
     assert asked_preprocess(config, (None, 3, 64, 48)).size == (48, 64)
     assert "preprocess.size: 48x64 by --input_shape, instead of the picture's own" in caplog.text
