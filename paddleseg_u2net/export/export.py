@@ -297,9 +297,11 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
         return own
     if own.fit:
         return _fitted(own, size)
-    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
     sides = [int(side or 0) for side in size]
-    return Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
+    made = Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
+    told = f"{made.size_in_words} by --input_shape, instead of {own.size_in_words}"
+    logger.info(f"preprocess.size: {told}")
+    return made
 
 
 def _fitted(own: Preprocess, size: Tuple[Optional[int], Optional[int]]) -> Preprocess:

@@ -141,6 +141,7 @@ def test_training_and_validation_must_agree():
         val_transforms=[{"type": "Normalize"}],
     )
     refused("val_dataset none: a network would", val_transforms=[])
+    refused("val_dataset none: a network would", val_transforms=None)
     given = {"mean": [0.2] * 3, "std": [0.3] * 3}
     made = translate(tree(val_transforms=[], preprocess=given))
     assert made["preprocess"] == given
