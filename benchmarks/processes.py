@@ -144,6 +144,8 @@ def main() -> None:
     if arguments.job:
         _train(arguments.job)
         return
+    if min(arguments.steps, arguments.curve_steps) <= _FIRST_STEPS:
+        parser.error(f"--steps and --curve_steps are to be more than {_FIRST_STEPS}")
     load_paddle()
     from paddleseg_u2net.datasets.synthetic import draw_dataset
 
