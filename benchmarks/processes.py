@@ -1,14 +1,17 @@
 """Training by N processes of one thread against one process of N threads, the same samples a step.
 
     python benchmarks/processes.py [--processes 2] [--model U2NetP] [--batch 2] [--rounds 2]
-                                   [--size 160] [--steps 12] [--curve_steps 100]
+                                   [--size 160] [--steps 12]
+                                   [--curve_steps 100] [--curve_size 64] [--curve_rate 0.01]
+                                   [--pretrained WEIGHTS]
 
 ``--batch`` is that of one of the processes; the one process has N times as many. Both are whole
 runs of ``Trainer`` on drawings. Times are those of float32, in turn, the median step of the better
 round. Loss curves: of a small U2Net in float64, where both sides have to agree, and of ``--model``
-in float32 from random weights. Beside the latter stands a control, which no second process has any
-part in: the one process with the images of every batch in reverse order, the same sums otherwise
-rounded. How far it is apart is what float32 leaves open.
+in float32, from random weights or ``--pretrained`` ones. Beside the latter stand controls, which no
+second process has any part in: the one process with the images of every batch in reverse order, and
+with one thread; the same sums otherwise rounded. How far these are apart is what float32 leaves
+open.
 """
 
 import argparse
@@ -34,7 +37,9 @@ _SMALL = {
 }
 
 
-def _config(model: Dict[str, Any], data: Path, batch: int, size: int, steps: int) -> Dict[str, Any]:
+def _config(
+    model: Dict[str, Any], data: Path, batch: int, size: int, steps: int, rate: float
+) -> Dict[str, Any]:
     here = {"type": "PairDataset", "dataset_root": str(data)}
     return {
         "batch_size": batch,
@@ -43,7 +48,7 @@ def _config(model: Dict[str, Any], data: Path, batch: int, size: int, steps: int
         "preprocess": {"size": [size, size]},
         "train_dataset": {**here, "train_path": "train_list.txt"},
         "optimizer": {"type": "SGD"},
-        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "end_lr": 0},
+        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": rate, "end_lr": 0},
         "loss": {"types": [{"type": "CrossEntropyOfAnyPrecision"}], "coef": [1]},
     }
 
@@ -131,6 +136,9 @@ def main() -> None:
     add("--size", type=int, default=160)
     add("--steps", type=int, default=12)
     add("--curve_steps", type=int, default=100)
+    add("--curve_size", type=int, default=64)
+    add("--curve_rate", type=float, default=0.01)
+    add("--pretrained", type=Path)
     add("--job", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
@@ -144,21 +152,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
 
-        def run(kind: str, side: str, is_reversed: bool = False) -> Dict[str, Any]:
-            size = arguments.size if kind == "speed" else 64
+        def run(
+            kind: str, side: str, is_reversed: bool = False, is_single: bool = False
+        ) -> Dict[str, Any]:
+            size = arguments.size if kind == "speed" else arguments.curve_size
+            rate = arguments.curve_rate if kind == "float32" else 0.01
             steps = arguments.steps if kind == "speed" else arguments.curve_steps
             is_double = kind == "float64"
             model = _SMALL if is_double else {"type": arguments.model}
+            if kind == "float32" and arguments.pretrained:
+                model = {**model, "pretrained": str(arguments.pretrained.resolve())}
             data = folder / f"drawn{size}"
             if not data.is_dir():
                 draw_dataset(data, train=8 * samples, val=1, size=(size, size))
             of_side, threads, batch = sides[side]
             job = folder / f"{kind}_{of_side}.json"
-            config = _config(model, data, batch, size, steps)
+            config = _config(model, data, batch, size, steps, rate)
             save_dir = tempfile.mkdtemp(dir=folder)
             content = {"config": config, "folder": save_dir, "is_double": is_double}
             job.write_text(json.dumps({**content, "is_reversed": is_reversed}))
-            return _run(job, of_side, threads)
+            return _run(job, of_side, 1 if is_single else threads)
 
         speeds = dict.fromkeys(sides, 0.0)
         for _ in range(arguments.rounds):
@@ -168,7 +181,8 @@ def main() -> None:
         one, several = sides
         exact = [run("float64", side)["losses"] for side in sides]
         rounded = [run("float32", side)["losses"] for side in sides]
-        control = run("float32", one, is_reversed=True)["losses"]
+        reverse = run("float32", one, is_reversed=True)["losses"]
+        single = run("float32", one, is_single=True)["losses"]
     print(f"{arguments.model} {arguments.size}x{arguments.size}, {samples} samples a step, "
           f"{cores()} cores; {machine.arithmetic()}")  # fmt: skip
     for side, (_, threads, _) in sides.items():
@@ -177,7 +191,8 @@ def main() -> None:
     print(f"Losses of {several} against {one}, the largest difference up to a step, relative:")
     _print_apart("small U2Net, float64", *exact)
     _print_apart(f"{arguments.model}, float32", *rounded)
-    _print_apart("control: batches reversed", rounded[0], control)
+    _print_apart("control: batches reversed", rounded[0], reverse)
+    _print_apart("control: one thread", rounded[0], single)
 
 
 def _print_apart(name: str, expected: List[float], found: List[float]) -> None:
