@@ -93,6 +93,12 @@ def test_it_says_what_it_made_of_what(caplog):
     assert len([r for r in caplog.records if "PaddleSeg's form" in r.message]) == 1
 
 
+def test_what_holds_for_a_class_is_said_once(caplog):
+    caplog.set_level(logging.INFO)
+    translate(tree(train_type="ADE20K", val_type="ADE20K"))
+    assert caplog.text.count("ADE20K: 0 in a mask is ignored, n is class n - 1") == 1
+
+
 def test_what_a_run_saves_is_of_our_form():
     saved = load_yaml(str(Config(tree(val_transforms=[{"type": "Padding", "target_size": [9, 8]},
                                                       NORMALIZE]))))  # fmt: skip
