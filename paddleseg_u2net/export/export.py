@@ -208,13 +208,19 @@ def _checked(
     return replace(made, compared={**compared.described(), **more}, guard=guard)
 
 
+_ROUNDED = "Allow more (--max_mae_increase), or take --precision fp32"
+_EXACT = (
+    "Either the network draws numbers in evaluation, as PaddleSeg's SegNeXt does, or this is a "
+    "defect of paddle2onnx (of no U²-Net; --format paddle does without it), of the program or of "
+    "the disk: try again, and report it"
+)
+
+
 def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> None:
     if not inside:
         raise ExportError(
-            f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. Allow "
-            "more (--max_mae_increase), or take --precision fp32; in fp32 this is a defect of the "
-            "program, of paddle2onnx (of no U²-Net, nor of --format paddle) "
-            "or of the disk: try again, and report it"
+            f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. "
+            + (_EXACT if options.precision == "fp32" else _ROUNDED)
         )
 
 
