@@ -1,13 +1,17 @@
 """Training by N processes of one thread against one process of N threads, the same samples a step.
 
     python benchmarks/processes.py [--processes 2] [--model U2NetP] [--batch 2] [--rounds 2]
-                                   [--size 160] [--steps 12] [--curve_steps 100]
+                                   [--size 160] [--steps 12]
+                                   [--curve_steps 100] [--curve_size 64] [--curve_rate 0.01]
+                                   [--pretrained WEIGHTS]
 
 ``--batch`` is that of one of the processes; the one process has N times as many. Both are whole
 runs of ``Trainer`` on drawings. Times are those of float32, in turn, the median step of the better
-round. The loss curves are those of a small U2Net, in float64: U2NetP's gradients in float32, of
-whatever side, are off by some thousandths, since rounding turns a few ReLUs the other way, and its
-first steps multiply any difference by some hundreds each.
+round. Loss curves: of a small U2Net in float64, where both sides have to agree, and of ``--model``
+in float32, from random weights or ``--pretrained`` ones. Beside the latter stand controls, which no
+second process has any part in: the one process with the images of every batch in reverse order, and
+with one thread; the same sums otherwise rounded. How far these are apart is what float32 leaves
+open.
 """
 
 import argparse
@@ -33,7 +37,9 @@ _SMALL = {
 }
 
 
-def _config(model: Dict[str, Any], data: Path, batch: int, size: int, steps: int) -> Dict[str, Any]:
+def _config(
+    model: Dict[str, Any], data: Path, batch: int, size: int, steps: int, rate: float
+) -> Dict[str, Any]:
     here = {"type": "PairDataset", "dataset_root": str(data)}
     return {
         "batch_size": batch,
@@ -42,25 +48,27 @@ def _config(model: Dict[str, Any], data: Path, batch: int, size: int, steps: int
         "preprocess": {"size": [size, size]},
         "train_dataset": {**here, "train_path": "train_list.txt"},
         "optimizer": {"type": "SGD"},
-        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "end_lr": 0},
+        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": rate, "end_lr": 0},
         "loss": {"types": [{"type": "CrossEntropyOfAnyPrecision"}], "coef": [1]},
     }
 
 
-def _use_double_precision() -> None:
-    """Networks are made, and see images, in float64."""
+def _change_batches(is_double: bool, is_reversed: bool) -> None:
+    """Networks are made, and see images, in float64; batches have their images in reverse order."""
     import paddle
 
     from paddleseg_u2net.training import trainer
 
-    paddle.set_default_dtype("float64")
+    precision = "float64" if is_double else "float32"
+    paddle.set_default_dtype(precision)
     loader = trainer.train_loader
 
-    def doubles(*arguments: Any) -> Iterator[Any]:
+    def changed(*arguments: Any) -> Iterator[Any]:
         for images, labels in loader(*arguments):
-            yield images.astype("float64"), labels
+            images = images.astype(precision)
+            yield (images.flip(0), labels.flip(0)) if is_reversed else (images, labels)
 
-    trainer.train_loader = doubles
+    trainer.train_loader = changed
 
 
 def _add_loss() -> None:
@@ -97,8 +105,7 @@ def _train(job: Path) -> None:
     TrainingLogger.step = note  # type: ignore[method-assign]
     content = json.loads(job.read_text())
     _add_loss()
-    if content["is_double"]:
-        _use_double_precision()
+    _change_batches(content["is_double"], content["is_reversed"])
     with Distributed() as distributed:
         Trainer(Config(content["config"]), RunOptions(save_dir=content["folder"])).run()
         if distributed.is_first:
@@ -129,11 +136,16 @@ def main() -> None:
     add("--size", type=int, default=160)
     add("--steps", type=int, default=12)
     add("--curve_steps", type=int, default=100)
+    add("--curve_size", type=int, default=64)
+    add("--curve_rate", type=float, default=0.01)
+    add("--pretrained", type=Path)
     add("--job", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
         _train(arguments.job)
         return
+    if min(arguments.steps, arguments.curve_steps) <= _FIRST_STEPS:
+        parser.error(f"--steps and --curve_steps are to be more than {_FIRST_STEPS}")
     load_paddle()
     from paddleseg_u2net.datasets.synthetic import draw_dataset
 
@@ -142,38 +154,54 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
 
-        def run(kind: str, side: str) -> Dict[str, Any]:
-            is_curve = kind == "curve"
-            size = 64 if is_curve else arguments.size
-            steps = arguments.curve_steps if is_curve else arguments.steps
-            model = _SMALL if is_curve else {"type": arguments.model}
+        def run(
+            kind: str, side: str, is_reversed: bool = False, is_single: bool = False
+        ) -> Dict[str, Any]:
+            size = arguments.size if kind == "speed" else arguments.curve_size
+            rate = arguments.curve_rate if kind == "float32" else 0.01
+            steps = arguments.steps if kind == "speed" else arguments.curve_steps
+            is_double = kind == "float64"
+            model = _SMALL if is_double else {"type": arguments.model}
+            if kind == "float32" and arguments.pretrained:
+                model = {**model, "pretrained": str(arguments.pretrained.resolve())}
             data = folder / f"drawn{size}"
             if not data.is_dir():
                 draw_dataset(data, train=8 * samples, val=1, size=(size, size))
             of_side, threads, batch = sides[side]
             job = folder / f"{kind}_{of_side}.json"
-            config = _config(model, data, batch, size, steps)
+            config = _config(model, data, batch, size, steps, rate)
             save_dir = tempfile.mkdtemp(dir=folder)
-            content = {"config": config, "folder": save_dir, "is_double": is_curve}
-            job.write_text(json.dumps(content))
-            return _run(job, of_side, threads)
+            content = {"config": config, "folder": save_dir, "is_double": is_double}
+            job.write_text(json.dumps({**content, "is_reversed": is_reversed}))
+            return _run(job, of_side, 1 if is_single else threads)
 
         speeds = dict.fromkeys(sides, 0.0)
         for _ in range(arguments.rounds):
             for side in sides:
                 step = run("speed", side)["step"]
                 speeds[side] = max(speeds[side], samples / step)
-        curves = [np.array(run("curve", side)["losses"]) for side in sides]
+        one, several = sides
+        exact = [run("float64", side)["losses"] for side in sides]
+        rounded = [run("float32", side)["losses"] for side in sides]
+        reverse = run("float32", one, is_reversed=True)["losses"]
+        single = run("float32", one, is_single=True)["losses"]
     print(f"{arguments.model} {arguments.size}x{arguments.size}, {samples} samples a step, "
           f"{cores()} cores; {machine.arithmetic()}")  # fmt: skip
     for side, (_, threads, _) in sides.items():
         print(f"{side:12} of {threads} thread(s) {speeds[side]:8.2f} images/s")
-    one, several = speeds.values()
-    print(f"ratio: {several / one:.3f}")
-    apart = np.abs(curves[1] / curves[0] - 1)
-    print(f"losses of {len(apart)} steps differ by {apart.max():.1e} at most, relative to the loss")
-    for step in sorted({1, 2, len(apart) // 10, len(apart) // 2, len(apart)} - {0}):
-        print(f"step {step:4}: {curves[0][step - 1]:.7f}, up to here {apart[:step].max():.1e}")
+    print(f"ratio: {speeds[several] / speeds[one]:.3f}")
+    print(f"Losses of {several} against {one}, the largest difference up to a step, relative:")
+    _print_apart("small U2Net, float64", *exact)
+    _print_apart(f"{arguments.model}, float32", *rounded)
+    _print_apart("control: batches reversed", rounded[0], reverse)
+    _print_apart("control: one thread", rounded[0], single)
+
+
+def _print_apart(name: str, expected: List[float], found: List[float]) -> None:
+    apart = np.abs(np.array(found) / expected - 1)
+    last = len(apart)
+    shown = sorted({1, 2, 3, 5, last // 10, last // 2, last} & {*range(1, last + 1)})
+    print(f"{name:25}", *(f"{step}: {apart[:step].max():.1e}" for step in shown), sep="  ")
 
 
 if __name__ == "__main__":

@@ -209,13 +209,19 @@ def _checked(
     return replace(made, compared={**compared.described(), **more}, guard=guard)
 
 
+_ROUNDED = "Allow more (--max_mae_increase), or take --precision fp32"
+_EXACT = (
+    "Either the network draws numbers in evaluation, as PaddleSeg's SegNeXt does, or this is a "
+    "defect of paddle2onnx (of no U²-Net; --format paddle does without it), of the program or of "
+    "the disk: try again, and report it"
+)
+
+
 def _refuse(inside: bool, options: ExportOptions, found: str, allowed: str) -> None:
     if not inside:
         raise ExportError(
-            f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. Allow "
-            "more (--max_mae_increase), or take --precision fp32; in fp32 this is a defect of the "
-            "program, of paddle2onnx (of no U²-Net, nor of --format paddle) "
-            "or of the disk: try again, and report it"
+            f"{options.save_dir}: not written: {found}; {options.precision} takes {allowed}. "
+            + (_EXACT if options.precision == "fp32" else _ROUNDED)
         )
 
 
@@ -298,9 +304,11 @@ def asked_preprocess(config: Config, shape: Shape) -> Preprocess:
         return own
     if own.fit:
         return _fitted(own, size)
-    logger.info(f"preprocess.size: {size[0]}x{size[1]} by --input_shape, instead of {own.size}")
     sides = [int(side or 0) for side in size]
-    return Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
+    made = Preprocess(sides, own.mean, own.std, shape[1], own.type, restore=own.restores)
+    told = f"{made.size_in_words} by --input_shape, instead of {own.size_in_words}"
+    logger.info(f"preprocess.size: {told}")
+    return made
 
 
 def _fitted(own: Preprocess, size: Tuple[Optional[int], Optional[int]]) -> Preprocess:

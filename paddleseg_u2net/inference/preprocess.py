@@ -181,9 +181,13 @@ class Preprocess:
             )
         self.size = (sides[0], sides[1]) if sides else None
 
+    @property
+    def size_in_words(self) -> str:
+        """What ``size`` says, for logs."""
+        return "x".join(map(str, self.size)) if self.size else "the picture's own size"
+
     def __str__(self) -> str:
-        size = "x".join(map(str, self.size)) if self.size else "the picture's own size"
-        size = str(self.fit) if self.fit else size
+        size = str(self.fit) if self.fit else self.size_in_words
         return f"preprocess {self.type} at {size}, mean {self.mean}, std {self.std}"
 
     def __call__(self, image: np.ndarray, resize: bool = True) -> np.ndarray:

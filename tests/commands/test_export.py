@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.config import Config
+from paddleseg_u2net.export.export import asked_preprocess
 from paddleseg_u2net.inference.description import NAME, read_description
 from paddleseg_u2net.weights import write_weights
 from tests.weights import narrow
@@ -60,7 +63,15 @@ def test_a_configuration_and_all_flags(words, tmp_path, capsys):
     assert made.shape == (None, 3, 64, 48) and made.make_preprocess().size == (48, 64)
     assert made.preprocess["type"] == "zoo"
     said = capsys.readouterr().out
-    assert "preprocess.size: 48x64 by --input_shape, instead of (32, 32)" in said
+    assert "preprocess.size: 48x64 by --input_shape, instead of 32x32" in said
+
+
+def test_a_size_of_images_of_any_size_is_told(caplog):
+    tree = {"model": {"type": "U2NetP"}, "preprocess": {"size": None}}
+    config = Config(tree, training=False)
+    caplog.set_level(logging.INFO)
+    assert asked_preprocess(config, (None, 3, 64, 48)).size == (48, 64)
+    assert "preprocess.size: 48x64 by --input_shape, instead of the picture's own" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,12 @@ def test_it_says_what_it_made_of_what(caplog):
     assert len([r for r in caplog.records if "PaddleSeg's form" in r.message]) == 1
 
 
+def test_what_holds_for_a_class_is_said_once(caplog):
+    caplog.set_level(logging.INFO)
+    translate(tree(train_type="ADE20K", val_type="ADE20K"))
+    assert caplog.text.count("ADE20K: 0 in a mask is ignored, n is class n - 1") == 1
+
+
 def test_what_a_run_saves_is_of_our_form():
     saved = load_yaml(str(Config(tree(val_transforms=[{"type": "Padding", "target_size": [9, 8]},
                                                       NORMALIZE]))))  # fmt: skip
@@ -141,6 +147,7 @@ def test_training_and_validation_must_agree():
         val_transforms=[{"type": "Normalize"}],
     )
     refused("val_dataset none: a network would", val_transforms=[])
+    refused("val_dataset none: a network would", val_transforms=None)
     given = {"mean": [0.2] * 3, "std": [0.3] * 3}
     made = translate(tree(val_transforms=[], preprocess=given))
     assert made["preprocess"] == given

@@ -100,6 +100,18 @@ def test_divergence_of_the_first_two_heads(old):
         HeadLosses(make("KLLoss")).parts(heads[:1], paddle.to_tensor(label))
 
 
+def test_slopes_of_the_dual_task_are_paddlesegs():
+    x = np.random.default_rng(3).random((2, 3, 12, 14), dtype=np.float32)
+    found = []
+    for loss in (make("DualTaskLoss"), manager.LOSSES["DualTaskLoss"]()):
+        maps = paddle.to_tensor(x, stop_gradient=False)
+        slopes = loss.compute_grad_mag(maps)
+        (slopes * paddle.to_tensor(x) ** 2).sum().backward()
+        found.append((slopes.numpy(), maps.grad.numpy()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4, atol=1e-5)
+
+
 def test_a_sum_of_losses_does_not_depend_on_their_order():
     """PaddleSeg's DiceLoss writes 0 over what is ignored, for the losses behind it."""
     logits, label = sample(3)

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 
@@ -132,6 +133,28 @@ def test_a_process_that_is_killed_in_a_validation(rank, config, tmp_path, tiny, 
     code, said = ended([processes[1 - rank]], 100)[0]
     assert code == 1 and f"Error: process {rank} of 2 has ended" in said
     assert "Traceback" not in said and not (tmp_path / "scores.json").exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_in_a_prediction(rank, tmp_path, tiny, drawn):
+    train({**tiny, "iters": 1}, tmp_path / "run")
+    (tmp_path / "images").mkdir()
+    photograph = next(drawn.glob("images/*"))
+    for number in range(600):
+        (tmp_path / f"images/{number}{photograph.suffix}").hardlink_to(photograph)
+    result = tmp_path / "result"
+    words = ["--image_path", tmp_path / "images", "--save_dir", result]
+    words += ["--model_path", tmp_path / "run/iter_1", "--device", "cpu", "--backend", "paddle"]
+    processes = started(2, "tools/predict.py", *words)
+    while not any(result.glob("*/*.png")):
+        time.sleep(0.02)
+        assert processes[rank].poll() is None
+    processes[rank].kill()
+    code, said = ended([processes[1 - rank]], 60)[0]
+    assert code == 1 and f"Error: process {rank} of 2 has ended" in said
+    assert "Traceback" not in said
+    pictures = [cv2.imread(str(path)) for path in result.rglob("*.png")]
+    assert pictures and all(picture is not None for picture in pictures)
 
 
 def test_launch_ends_what_is_left_of_a_run(config, tmp_path):

@@ -167,6 +167,8 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
         tree[key] = {**found, **kept}
         shown = ", ".join(f"{k} {v}" for k, v in found.items() if k != "type")
         said.append(f"{key}: {kind} -> PairDataset: {shown}")
+        note = f"{kind}: {CLASSES[kind].note}" if kind in CLASSES and CLASSES[kind].note else ""
+        said += [note] if note and note not in said else []
         said += _advice(key, CLASSES.get(kind), found.get("dataset_root"))
         if block.get("edge"):
             said.append(f"{key}.edge -> losses make edges of the labels where edge_label asks")
@@ -261,18 +263,17 @@ def _known(part: str, block: Tree, faults: Lines) -> Optional[Tree]:
 
 
 def _advice(key: str, row: Optional[Known], root: Optional[str]) -> Lines:
-    """What there is to know of a data set, and to do where it is not there."""
-    lines = [f"{key}: {row.note}"] if row and row.note else []
+    """What to do where a data set is not there."""
     if root is None or Path(root).is_dir():
-        return lines
+        return []
     name = row.name if row and row.name else Path(root).name
     if name in TABLE:
         repair = f"`python benchmark_data_prepare/prepare.py {name}` fetches and prepares it"
     elif row and row.address:
         repair = f"PaddleSeg would fetch {row.address}: unpack it"
     else:
-        return lines
-    return [*lines, f"{key}: {root} is not there; {repair}"]
+        return []
+    return [f"{key}: {root} is not there; {repair}"]
 
 
 def _tell(tree: Tree, found: Tree) -> None:

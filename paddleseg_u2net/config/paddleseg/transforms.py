@@ -41,8 +41,9 @@ def translate(tree: Tree, said: Lines, faults: Lines) -> None:
     sections = {}
     for part in ("train", "val"):
         block = tree.get(f"{part}_dataset")
-        if isinstance(block, dict) and _are_items(block.get("transforms", [])):
-            sections[part] = _section(f"{part}_dataset", block.get("transforms", []), faults)
+        listed: Any = (block.get("transforms") or []) if isinstance(block, dict) else None
+        if _are_items(listed):
+            sections[part] = _section(f"{part}_dataset", listed, faults)
     preprocess = dict(tree.get("preprocess") or {})
     said_channels = channels_of(tree.get("model"))
     channels = said_channels if said_channels in (1, 3, 4) else 3
