@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import itertools
 from functools import cache, partial
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
@@ -29,6 +30,7 @@ from paddleseg_u2net.weights.pretrained import load_pretrained
 # Keys of `model` that mean the same for every network, whether or not its class takes them.
 _SHARED = ("num_classes", "in_channels", "pretrained")
 _CHANNELS = ("in_channels", "in_chans")
+_built = itertools.count()
 
 
 def is_u2net(model: Tree) -> bool:
@@ -177,7 +179,9 @@ def build_network(model: Tree, num_classes: int, in_channels: int, pretrained: b
             arguments[key] = {**block, **({own: in_channels} if own else {})}
     if pretrained and "pretrained" in model:
         arguments["pretrained"] = model["pretrained"]
-    with paddle.utils.unique_name.guard():  # some give names to parameters, once in a process
+    # PaddleSeg's MobileNetV2 names its parameters, and Paddle takes a name once in a process; the
+    # beginning keeps other names apart, by which optimizers find what they know of parameters.
+    with paddle.utils.unique_name.guard(f"network_{next(_built)}_"):
         network = plain_batchnorm(_build(arguments, "model", pretrained))
     if model["type"] in MULTIPLES:
         network.register_forward_pre_hook(partial(_check_size, model["type"]))

@@ -110,7 +110,7 @@ def test_batches_are_the_same_for_every_number_of_workers(tmp_path, num_classes)
     for first, second in zip(alone, two):
         assert first[0].shape == (2, 3, 5, 7) and first[1].shape == (2, 5, 7)
         assert first[0].dtype == np.float32
-        assert first[1].dtype == (np.float32 if num_classes == 1 else np.uint8)
+        assert first[1].dtype == (np.float32 if num_classes == 1 else np.int64)
         np.testing.assert_array_equal(first[0], second[0])
         np.testing.assert_array_equal(first[1], second[1])
 
