@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from paddleseg_u2net import plugins
 from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.env import load_paddle
 
@@ -26,6 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def pytest_collection_modifyitems(items):
     """Long tests first: one that began last would leave the other cores idle."""
     items.sort(key=lambda item: ("slow" not in item.keywords, "training" not in item.path.parts))
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_of_other_tests(monkeypatch):
+    """Worker processes import them, too, and their files may be gone by then."""
+    monkeypatch.setattr(plugins, "_loaded", [])
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -305,18 +306,30 @@ def test_not_a_number_comes_through():
     assert np.isnan(layer(x).numpy()).all()
 
 
-def _in_fork(layer, x, expected, queue):
-    queue.put(bool(np.array_equal(layer(x).numpy(), expected)))
+FORKING = """
+import multiprocessing
+from paddleseg_u2net.env import load_paddle
+load_paddle()
+import numpy as np, paddle
+from paddleseg_u2net.models import layers
+
+layer = layers.ConvBNReLU(3, 4)
+layer.eval()
+x = paddle.randn([1, 3, 8, 8])
+expected = layer(x).numpy()
+context = multiprocessing.get_context("fork")
+queue = context.Queue()
+work = lambda: queue.put(bool(np.array_equal(layer(x).numpy(), expected)))
+process = context.Process(target=work)
+process.start()
+print(queue.get(timeout=60))
+process.join()
+"""
 
 
 def test_a_fork_computes_the_same():
-    layer = layers.ConvBNReLU(3, 4)
-    layer.eval()
-    x = paddle.randn([1, 3, 8, 8])
-    expected = layer(x).numpy()
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    process = context.Process(target=_in_fork, args=(layer, x, expected, queue))
-    process.start()
-    assert queue.get(timeout=60)
-    process.join()
+    # a process of its own: what other tests have loaded has threads, and those may hang a fork
+    result = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.split()[-1:] == ["True"], result.stderr
