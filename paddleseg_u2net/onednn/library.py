@@ -95,10 +95,24 @@ class Library:
         return self._library.dnnl_memory_desc_get_size(layout)
 
 
+_is_of_a_fork = False
+
+
+def _leave_to_paddle() -> None:
+    """In a process that was forked: threads do not come along, and oneDNN would wait for them."""
+    global _is_of_a_fork
+    _is_of_a_fork = library.cache_info().currsize > 0 and library() is not None
+    library.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_to_paddle)
+
+
 @cache
 def library() -> Optional[Library]:
     """oneDNN, or None where Paddle did not bring a version that is known, or is not to be used."""
-    if os.environ.get(SWITCH, "1") == "0":
+    if os.environ.get(SWITCH, "1") == "0" or _is_of_a_fork:
         return None
     path = Path(paddle.__file__).parent / "libs" / "libdnnl.so.3"
     try:
