@@ -177,7 +177,7 @@ class Circle:
         return f"process {rank} of {self.size} {ended}"
 
     def _keep_beating(self) -> None:
-        while not self._ended.wait(_BETWEEN_BEATS):
+        while True:  # the first at once: who never gave a sign of life is not missed
             for rank, connection in self._others.items():
                 try:
                     with self._sending:
@@ -185,6 +185,8 @@ class Circle:
                 except OSError:
                     self._end_soon(rank)
                     return
+            if self._ended.wait(_BETWEEN_BEATS):
+                return
 
     def _end_soon(self, rank: int) -> None:
         """End this process, if it does not by itself: it may wait in C++ for one that is lost."""
