@@ -22,7 +22,6 @@ load_paddle()
 import paddle
 from paddleseg.cvlibs import manager
 
-from paddleseg_u2net import components  # noqa: F401
 from paddleseg_u2net.losses import KINDS, MENDED
 
 # Arguments to try of each loss, by what they are called in the table.

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from paddleseg_u2net.config.losses.blocks import each_loss
+from paddleseg_u2net.config.reading import Tree
 from paddleseg_u2net.datasets import PairDataset
 from paddleseg_u2net.datasets.balance import (
     ClassPixels,
@@ -21,7 +22,7 @@ from paddleseg_u2net.log import logger
 _KEYS = ("weight", "pos_weight")
 
 
-def places(types: Any) -> List[Tuple[str, Mapping[str, Any], str]]:
+def places(types: Any) -> List[Tuple[str, Tree, str]]:
     """The losses with an ``auto``: their key in the configuration, themselves, its key in them."""
     return [
         (where, block, key)
@@ -41,7 +42,7 @@ def balanced(types: Any, dataset: PairDataset, saved: Optional[Any] = None) -> A
     for where, block, key in list(asked):
         before = earlier.get(where, {})
         if before.get("type") == block["type"] and isinstance(before.get(key), (list, float, int)):
-            block[key] = before[key]  # type: ignore[index]
+            block[key] = before[key]
             logger.info(f"{where}.{key}: {before[key]}, from the run that is resumed")
             asked.remove((where, block, key))
     if asked:
@@ -55,7 +56,7 @@ def balanced(types: Any, dataset: PairDataset, saved: Optional[Any] = None) -> A
         for number in (number for number, own in enumerate(pixels.own) if not own):
             logger.warning(f"train_dataset: no mask has class {number}; its weight is 1")
     for where, block, key in asked:
-        block[key] = _numbers(key, pixels, dataset.num_classes)  # type: ignore[index]
+        block[key] = _numbers(key, pixels, dataset.num_classes)
         logger.info(f"{where}.{key}: auto is {block[key]}")
     return types
 

@@ -18,10 +18,10 @@ def known_losses() -> Dict[str, Any]:
     return {**manager.LOSSES.components_dict, **MENDED}
 
 
-def each_loss(types: Any, where: str = "loss.types") -> Iterator[Tuple[str, Mapping[str, Any]]]:
+def each_loss(types: Any, where: str = "loss.types") -> Iterator[Tuple[str, Tree]]:
     """Each entry of ``types`` that is a dictionary, and those that it is made of, with its key."""
     for number, block in enumerate(types if isinstance(types, (list, tuple)) else ()):
-        if isinstance(block, Mapping):
+        if isinstance(block, dict):
             yield f"{where}.{number}", block
             yield from each_loss(block.get("losses"), f"{where}.{number}.losses")
 

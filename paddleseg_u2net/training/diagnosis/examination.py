@@ -41,5 +41,7 @@ EXAMINATIONS: Dict[str, Examination] = registry.table("examinations")
 
 
 def register(examination: Examination) -> None:
-    """Add an examination, or replace the one of that name."""
+    """Add an examination; ValueError if its name is taken."""
+    if examination.name in EXAMINATIONS:
+        raise ValueError(f"examination {examination.name}: the name is taken; give it another one")
     EXAMINATIONS[examination.name] = examination

@@ -20,6 +20,7 @@ from paddleseg_u2net.training.diagnosis import (
     Finding,
     Result,
     examinations,
+    register,
 )
 from paddleseg_u2net.training.diagnosis.examinations.labels import shares
 from paddleseg_u2net.training.diagnosis.examinations.learning_rate import proposed, smoothed
@@ -192,3 +193,8 @@ def test_the_docs_name_every_finding_and_no_other():
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     # these two stand in sentences
     assert findings == named | {"reading_is_slow", "examination_failed"}
+
+
+def test_an_examination_takes_no_name_of_another():
+    with pytest.raises(ValueError, match="examination overfit: the name is taken"):
+        register(Examination("overfit", "something else", 99, lambda subject: Result("")))
