@@ -24,7 +24,7 @@ pytestmark = [
 ]
 # What only one of the processes does, or all of them slowly.
 _PLUGIN = """
-import os, time
+import os, signal, time
 from paddle import nn
 from paddleseg.cvlibs import manager
 from paddleseg_u2net.datasets import PairDataset
@@ -45,6 +45,28 @@ class Sometimes:
 class NoNumber(nn.Layer):
     def forward(self, logits, label):
         return logits.mean() * (float("nan") if is_second else 1)
+
+@manager.LOSSES.add_component
+class Stops(nn.Layer):
+    # the first process waits for its sums in the way back
+
+    def forward(self, logits, label):
+        if is_second:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return logits.mean()
+
+@manager.MODELS.add_component
+class StopsInTheMiddle(nn.Layer):
+    # the same in the way forward
+
+    def __init__(self, num_classes=1):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2D(3, num_classes, 1), nn.BatchNorm2D(num_classes)
+
+    def forward(self, x):
+        if is_second and self.training:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return [self.norm(self.conv(x))]
 
 @manager.DATASETS.add_component
 class Slowly(PairDataset):
@@ -119,6 +141,25 @@ def test_a_process_that_is_lost_in_training(sent, words, config, tmp_path):
     checkpoint.load_state(checkpoint.latest(tmp_path / "run"))
     with locked(tmp_path / "run/run", patience=0):
         pass
+
+
+STOPS = {"types": [{"type": "Stops"}], "coef": [1, 1, 1]}
+IN_THE_MIDDLE = {"types": [{"type": "BCELoss"}], "coef": [1]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"loss": STOPS}, {"model": {"type": "StopsInTheMiddle"}, "loss": IN_THE_MIDDLE}],
+)
+def test_a_process_that_is_lost_within_a_step(more, config, tmp_path):
+    processes = started(2, *training(config(**more), tmp_path / "run"))
+    said = processes[0].communicate(timeout=100)[0]
+    processes[1].kill()
+    ended(processes[1:])
+    assert processes[0].returncode == 1
+    [error] = errors_in(said)
+    assert error.startswith("Error: process 1 of 2 has given no sign of life for")
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("rank", [0, 1])

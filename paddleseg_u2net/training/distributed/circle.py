@@ -36,6 +36,7 @@ class Circle:
 
     def __init__(self, rank: int, size: int, store: Any) -> None:
         self.rank, self.size = rank, size
+        self.lost = ""  # what was raised, whatever others make of it
         self._sending = threading.Lock()
         self._beaten: Dict[int, float] = {}  # when those that beat were last heard
         self._ended = threading.Event()
@@ -168,6 +169,7 @@ class Circle:
         self._ended.set()
         if self.rank == 0:
             self.fail(words)
+        self.lost = words  # not the error, which would keep all that runs, loaders too
         raise Lost(words)
 
     def _words(self, rank: int, ended: str) -> str:

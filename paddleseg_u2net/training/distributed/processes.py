@@ -70,8 +70,10 @@ class Distributed:
         try:
             if error is None:
                 self.wait()  # or the others would miss this one
-            elif not isinstance(error, Lost):
+            elif not self._circle.lost:
                 self._circle.fail(f"has ended: {error or kind.__name__}")
+            elif isinstance(error, Exception) and not isinstance(error, Lost):
+                raise Lost(self._circle.lost) from error  # a network's pass has made another of it
         finally:
             self._circle.rest()
 
