@@ -24,7 +24,7 @@ FLOORS = [
     {"io"},
     {"metrics", "onednn", "weights"},
     {"datasets", "inference", "losses", "models", "render"},
-    {"components"},
+    {"components", "removal"},
     {"config"},
     {"predictor"},
     {"prediction"},
@@ -41,6 +41,7 @@ WITHOUT_PADDLE = [
     "io",
     "metrics",
     "prediction",
+    "removal",
     "render",
     "weights",
 ]

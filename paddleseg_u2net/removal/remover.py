@@ -1,0 +1,88 @@
+"""From a picture and the network's map of it to the finished picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.removal.options import Options
+from paddleseg_u2net.render import cutout, foreground
+
+# More of a pixel than this is part of the object, where its box and its area are told.
+_OBJECT = 127
+_PLAIN = Options()
+
+Box = Tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are the first ones outside."""
+
+
+class Removed(NamedTuple):
+    """A finished picture, and what was found in it.
+
+    Args:
+        picture: uint8 (H, W, 4), RGBA, of a foreground or background; (H, W), of a mask.
+        alpha: uint8 (H, W), the foreground's opacity at the size of the picture that came.
+        box: of the object in the picture that came; None if there is none.
+        area: the share of that picture's pixels that is the object's, 0 to 1.
+    """
+
+    picture: np.ndarray
+    alpha: np.ndarray
+    box: Optional[Box]
+    area: float
+
+
+class Remover:
+    """Pictures without their background, of one model.
+
+    Its three steps may run in different threads, so that a folder's pictures are read and written
+    while the network runs.
+
+    Args:
+        pipeline: the model's; its maps' background is class 0.
+        channels: of the images that the network takes.
+    """
+
+    def __init__(self, pipeline: Pipeline, channels: int = 3) -> None:
+        self.pipeline, self.channels = pipeline, channels
+
+    def __call__(self, picture: np.ndarray, options: Options = _PLAIN) -> Removed:
+        """uint8 (H, W, 3) or (H, W, 4) -> the finished picture."""
+        batch = self.prepare(picture)[None]
+        return self.finish(picture, self.pipeline.probabilities(batch)[0], options)
+
+    def prepare(self, picture: np.ndarray) -> np.ndarray:
+        """The network's input, float32 (C, h, w), of which `Pipeline.probabilities` takes many."""
+        return self.pipeline.prepare(self._seen(picture))
+
+    def finish(
+        self, picture: np.ndarray, probability: np.ndarray, options: Options = _PLAIN
+    ) -> Removed:
+        """The finished picture from its probabilities (K, h, w), as the network gives them."""
+        alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha))
+
+    def _seen(self, picture: np.ndarray) -> np.ndarray:
+        """What the network sees of a picture."""
+        if picture.shape[2] == self.channels:
+            return picture
+        if self.channels == 3:
+            return np.ascontiguousarray(picture[..., :3])
+        raise ValueError(f"a model of {self.channels} channels removes no background")
+
+
+def _kept(picture: np.ndarray, alpha: np.ndarray, only: str) -> np.ndarray:
+    if only == "mask":
+        return alpha
+    return cutout(picture, alpha if only == "foreground" else 255 - alpha)
+
+
+def _object(alpha: np.ndarray) -> Tuple[Optional[Box], float]:
+    inside = alpha > _OBJECT
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None, 0.0
+    box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return box, float(inside.mean())
