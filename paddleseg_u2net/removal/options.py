@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 ONLY = ("foreground", "background", "mask")
+MATTING = ("off",)
 
 
 @dataclass(frozen=True)
@@ -14,13 +16,35 @@ class Options:
     Args:
         only: what is kept: ``foreground``, with its opacity; ``background``, what the foreground
             leaves of the picture; or the ``mask``, the foreground's opacity in grey.
+        clean: objects with less than this share, 0 to 1, of the largest one's area are dropped, and
+            pinholes filled; None leaves all. See `alpha.cleaned`.
+        solid: translucency inside bodies is closed; see `alpha.solidified`.
+        matting: ``band`` finds the opacity of the object's edges anew from the picture's colours;
+            ``off`` leaves the map's.
 
     Raises:
         ValueError: there is no such option; the message names those that there are.
     """
 
     only: str = ONLY[0]
+    clean: Optional[float] = None
+    solid: bool = False
+    matting: str = MATTING[0]
 
     def __post_init__(self) -> None:
         if self.only not in ONLY:
             raise ValueError(f"only: expected one of {', '.join(ONLY)}, got {self.only!r}")
+        if self.matting not in MATTING:
+            allowed = ", ".join(MATTING)
+            raise ValueError(f"matting: expected one of {allowed}, got {self.matting!r}")
+        if self.clean is not None and not is_share(self.clean):
+            raise ValueError(
+                "clean: expected a number from 0 to 1, the least share of the largest object's "
+                f"area that is kept, got {self.clean!r}"
+            )
+
+
+def is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return numeric and 0 <= value <= 1  # type: ignore[operator]

@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.render import cutout, foreground
 
@@ -26,12 +27,14 @@ class Removed(NamedTuple):
         alpha: uint8 (H, W), the foreground's opacity at the size of the picture that came.
         box: of the object in the picture that came; None if there is none.
         area: the share of that picture's pixels that is the object's, 0 to 1.
+        notes: what the user should be told of it.
     """
 
     picture: np.ndarray
     alpha: np.ndarray
     box: Optional[Box]
     area: float
+    notes: Tuple[str, ...] = ()
 
 
 class Remover:
@@ -62,7 +65,8 @@ class Remover:
     ) -> Removed:
         """The finished picture from its probabilities (K, h, w), as the network gives them."""
         alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
-        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha))
+        alpha, notes = refined(picture, alpha, options)
+        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha), tuple(notes))
 
     def _seen(self, picture: np.ndarray) -> np.ndarray:
         """What the network sees of a picture."""
