@@ -14,13 +14,20 @@ class Options:
     Args:
         only: what is kept: ``foreground``, with its opacity; ``background``, what the foreground
             leaves of the picture; or the ``mask``, the foreground's opacity in grey.
+        presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
+            unsure it is. See `presence.presence`.
 
     Raises:
         ValueError: there is no such option; the message names those that there are.
     """
 
     only: str = ONLY[0]
+    presence: float = 0.0
 
     def __post_init__(self) -> None:
         if self.only not in ONLY:
             raise ValueError(f"only: expected one of {', '.join(ONLY)}, got {self.only!r}")
+        if not isinstance(self.presence, (int, float)) or not 0 <= self.presence <= 1:
+            raise ValueError(
+                f"presence: expected a number of 0 (keep all) to 1, got {self.presence!r}"
+            )
