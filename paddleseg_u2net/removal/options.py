@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 ONLY = ("foreground", "background", "mask")
-MATTING = ("off",)
 
 
 @dataclass(frozen=True)
@@ -18,9 +17,8 @@ class Options:
             leaves of the picture; or the ``mask``, the foreground's opacity in grey.
         clean: objects with less than this share, 0 to 1, of the largest one's area are dropped, and
             pinholes filled; None leaves all. See `alpha.cleaned`.
-        solid: translucency inside bodies is closed; see `alpha.solidified`.
-        matting: ``band`` finds the opacity of the object's edges anew from the picture's colours;
-            ``off`` leaves the map's.
+        presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
+            unsure it is. See `presence.presence`.
 
     Raises:
         ValueError: there is no such option; the message names those that there are.
@@ -28,19 +26,19 @@ class Options:
 
     only: str = ONLY[0]
     clean: Optional[float] = None
-    solid: bool = False
-    matting: str = MATTING[0]
+    presence: float = 0.0
 
     def __post_init__(self) -> None:
         if self.only not in ONLY:
             raise ValueError(f"only: expected one of {', '.join(ONLY)}, got {self.only!r}")
-        if self.matting not in MATTING:
-            allowed = ", ".join(MATTING)
-            raise ValueError(f"matting: expected one of {allowed}, got {self.matting!r}")
         if self.clean is not None and not is_share(self.clean):
             raise ValueError(
                 "clean: expected a number from 0 to 1, the least share of the largest object's "
                 f"area that is kept, got {self.clean!r}"
+            )
+        if not isinstance(self.presence, (int, float)) or not 0 <= self.presence <= 1:
+            raise ValueError(
+                f"presence: expected a number of 0 (keep all) to 1, got {self.presence!r}"
             )
 
 

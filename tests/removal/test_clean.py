@@ -87,5 +87,3 @@ def test_the_option_is_checked_and_used():
     for wrong in (-0.1, 1.5, float("nan"), True, "5%"):
         with pytest.raises(ValueError, match="clean: expected a number from 0 to 1, the least"):
             Options(clean=wrong)
-    with pytest.raises(ValueError, match="matting: expected one of off, .*got 'on'"):
-        Options(matting="on")

@@ -12,15 +12,15 @@ from paddleseg_u2net.removal.options import Options
 
 def refined(
     picture: np.ndarray, alpha: np.ndarray, options: Options
-) -> Tuple[np.ndarray, List[str]]:
+) -> Tuple[np.ndarray, Tuple[str, ...]]:
     """The opacity that the options ask for, and what the user should be told of it.
 
     Args:
         picture: uint8 (H, W, 3) or (H, W, 4).
         alpha: the map at the picture's size, uint8 (H, W).
-        options: its ``clean``, ``solid`` and ``matting`` count, in this order.
+        options: its ``clean`` counts.
     """
     notes: List[str] = []
     if options.clean is not None:
         alpha = cleaned(alpha, options.clean)
-    return alpha, notes
+    return alpha, tuple(notes)
