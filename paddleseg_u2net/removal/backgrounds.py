@@ -23,7 +23,7 @@ Colour = Tuple[int, int, int, int]
 
 _BLUR = re.compile(r"blur(?::(\d+(?:\.\d+)?)(%|px)?)?$")
 # Standard deviation that is left of a blur where it is worked on: a picture is made smaller first.
-_WORKED_ON = 4.0
+_WORKED_ON = 16.0
 # A pixel of which less than this is background has no say in what the background is there.
 _LEAST = 1e-3
 ALLOWED = (
@@ -219,8 +219,7 @@ def parse_colour(text: str) -> Optional[Colour]:
 
 def _may_be_path(name: str) -> bool:
     """Whether a text is meant as a path: else a colour that is misspelt would be a missing file."""
-    path = Path(name)
-    return bool(path.suffix) or len(path.parts) > 1 or path.exists()
+    return bool(Path(name).suffix) or "/" in name or os.sep in name or Path(name).is_file()
 
 
 def as_deep(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

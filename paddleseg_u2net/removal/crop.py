@@ -99,7 +99,8 @@ def parse_size(text: str) -> Size:
 
 def check_size(size: Size) -> Size:
     """The size, if a picture can have it."""
-    if len(size) != 2 or not all(isinstance(side, int) and side >= 1 for side in size):
+    sides = isinstance(size, (tuple, list)) and len(size) == 2
+    if not sides or not all(isinstance(side, int) and side >= 1 for side in size):
         raise ValueError(f"size: expected a width and a height of 1 pixel or more, got {size!r}")
     check_pixel_count(size, "size")
     return size

@@ -19,16 +19,35 @@ def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.nda
         beyond: what is there outside the picture: ``nothing``, zeros; or its ``edge`` again.
     """
     left, top, right, bottom = frame.box
-    part = _cut(picture, frame.box, beyond)
-    width, height = (max(1, int(side * frame.scale + 0.5)) for side in (right - left, bottom - top))
-    part = _resized(part, width, height)
-    if (width, height) == frame.size:
-        return part
-    # Less than a pixel is lacking, since the box has the size's proportions but for rounding; or
-    # the box is so small that whole pixels cannot have them.
+    across, down = right - left, bottom - top
+    width, height = (max(1, int(side * frame.scale + 0.5)) for side in (across, down))
+    if (width, height) == (across, down) == frame.size:
+        return _cut(picture, frame.box, beyond)
+    # Its edge again until it has its size, or there would be a soft rim of nothing around it.
+    part = _resized(_cut(picture, frame.box, "edge"), width, height)
+    if beyond == "nothing":
+        inside = _inside(picture, frame, (width, height))
+        kept = np.zeros_like(part)
+        kept[inside] = part[inside]
+        part = kept
+    # What lacks is less than a pixel, since the box has the size's proportions but for rounding;
+    # or the box is so small that whole pixels cannot have them.
     before, above = (frame.size[0] - width) // 2, (frame.size[1] - height) // 2
     box = -before, -above, frame.size[0] - before, frame.size[1] - above
     return _cut(part, box, beyond)
+
+
+def _inside(picture: np.ndarray, frame: Frame, size: Tuple[int, int]) -> Tuple[slice, slice]:
+    """Rows and columns of a frame at its size that are of the picture."""
+    left, top, right, bottom = frame.box
+    spans = []
+    for first, last, side, pixels in (
+        (top, bottom, picture.shape[0], size[1]),
+        (left, right, picture.shape[1], size[0]),
+    ):
+        ends = (int((end - first) * pixels / (last - first) + 0.5) for end in (0, side))
+        spans.append(slice(*(min(max(end, 0), pixels) for end in ends)))
+    return spans[0], spans[1]
 
 
 def _cut(picture: np.ndarray, box: Tuple[int, int, int, int], beyond: str) -> np.ndarray:
