@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.removal.presence import presence
 from paddleseg_u2net.render import cutout, foreground
@@ -28,6 +29,7 @@ class Removed(NamedTuple):
         box: of the object in the picture that came; None if there is none.
         area: the share of that picture's pixels that is the object's, 0 to 1.
         presence: how sure it is that there is an object, 0 to 1; see `presence.presence`.
+        notes: what the user should be told of it.
     """
 
     picture: np.ndarray
@@ -35,6 +37,7 @@ class Removed(NamedTuple):
     box: Optional[Box]
     area: float
     presence: float
+    notes: Tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -70,11 +73,14 @@ class Remover:
     ) -> Removed:
         """The finished picture from its probabilities (K, h, w), as the network gives them."""
         score = presence(self._without_padding(probability, picture))
+        notes: Tuple[str, ...] = ()
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
             alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
-        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha), score)
+            alpha, notes = refined(picture, alpha, options)
+        kept = _kept(picture, alpha, options.only)
+        return Removed(kept, alpha, *_object(alpha), score, notes)
 
     def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
         """What of a map (K, h, w) is of the picture."""
