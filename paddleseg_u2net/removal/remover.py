@@ -7,7 +7,9 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.options import Options
+from paddleseg_u2net.removal.presence import presence
 from paddleseg_u2net.render import cutout, foreground
 
 # More of a pixel than this is part of the object, where its box and its area are told.
@@ -26,12 +28,21 @@ class Removed(NamedTuple):
         alpha: uint8 (H, W), the foreground's opacity at the size of the picture that came.
         box: of the object in the picture that came; None if there is none.
         area: the share of that picture's pixels that is the object's, 0 to 1.
+        presence: how sure it is that there is an object, 0 to 1; see `presence.presence`.
+        notes: what the user should be told of it.
     """
 
     picture: np.ndarray
     alpha: np.ndarray
     box: Optional[Box]
     area: float
+    presence: float
+    notes: Tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an object: it was not refused, and a pixel is more than half of it."""
+        return self.box is not None
 
 
 class Remover:
@@ -61,8 +72,20 @@ class Remover:
         self, picture: np.ndarray, probability: np.ndarray, options: Options = _PLAIN
     ) -> Removed:
         """The finished picture from its probabilities (K, h, w), as the network gives them."""
-        alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
-        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha))
+        score = presence(self._without_padding(probability, picture))
+        notes: Tuple[str, ...] = ()
+        if score < options.presence:
+            alpha = np.zeros(picture.shape[:2], np.uint8)
+        else:
+            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+            alpha, notes = refined(picture, alpha, options)
+        kept = _kept(picture, alpha, options.only)
+        return Removed(kept, alpha, *_object(alpha), score, notes)
+
+    def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """What of a map (K, h, w) is of the picture."""
+        size = (picture.shape[1], picture.shape[0])
+        return self.pipeline.preprocess.fit.unpadded(probability, size)
 
     def _seen(self, picture: np.ndarray) -> np.ndarray:
         """What the network sees of a picture."""
