@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
     "remove": "take the background out of images",
+    "serve": "remove backgrounds over HTTP, with a page",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",
     "convert_weights": "convert weights between file formats",
@@ -31,8 +32,13 @@ COMMANDS = {
 
 # What is not part of a light install, and the extra that has it.
 EXTRAS = {
+    "fastapi": "serve",
     "paddle": "cpu",
     "paddleseg": "cpu",
+    "prometheus_client": "serve",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "jinja2": "report",
     "matplotlib": "report",
     "visualdl": "train",

@@ -30,7 +30,7 @@ def add_opts(result: Arguments) -> None:
 def add_device(result: Arguments) -> None:
     """Add ``--device``."""
     result.add_argument("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"),
-        default="auto", help="where to compute; auto: a GPU if there is one")  # fmt: skip
+        default="auto", help="where to compute; auto: a GPU if Paddle finds one")  # fmt: skip
 
 
 def add_data_format(result: Arguments) -> None:

@@ -29,7 +29,7 @@ from paddleseg_u2net.removal import Options, Removed, Remover
 # A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
 _PNG_LEVEL = 1
 
-DONE, FAILED, SKIPPED = "done", "failed", "skipped"
+DONE, EMPTY, FAILED, SKIPPED = "done", "empty", "failed", "skipped"
 
 
 class Work(NamedTuple):
@@ -157,7 +157,7 @@ class _Removal:
             work.output.write(content)
             work.output.flush()
         seconds += time.perf_counter() - begun
-        self._report.add(work, DONE, seconds, **_found(removed))
+        self._report.add(work, DONE if removed.found else EMPTY, seconds, **_found(removed))
 
 
 def _json(value: Any) -> str:
@@ -165,7 +165,11 @@ def _json(value: Any) -> str:
 
 
 def _found(removed: Removed) -> Dict[str, Any]:
-    """What is told of a picture, of all that is found in it."""
+    """What is told of a picture."""
     return {
-        name: value for name, value in removed._asdict().items() if name not in ("picture", "alpha")
+        "presence": round(removed.presence, 4),
+        "found": removed.found,
+        "box": removed.box,
+        "area": round(removed.area, 6),
+        "notes": removed.notes,
     }

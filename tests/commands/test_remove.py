@@ -169,7 +169,7 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
     [
         (["nowhere"], 1, "nowhere: expected an image"),
         (["nowhere.jpg", "x.png"], 1, "nowhere.jpg: expected an image"),
-        (["photos/a.jpg", "x.png", "--model", "u2nept"], 1, "did you mean u2netp?"),
+        (["photos/a.jpg", "x.png", "--model", "u2netpp"], 1, "did you mean u2netp?"),
         (["photos/a.jpg", "x.png", "--model", "no/such.pth"], 1, "no/such.pth: expected a file of"),
         (["photos", "x", "--json", "photos/a.jpg/r.json"], 1, "photos/a.jpg is a file"),
         (["photos", "photos/a.jpg/x"], 1, "photos/a.jpg is a file"),

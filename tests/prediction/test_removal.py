@@ -67,10 +67,15 @@ def test_a_tree_of_pictures_and_what_is_told_of_them(tmp_path):
     expected[4:14, 6:16] = 255, 0, 0, 255
     np.testing.assert_array_equal(cut, expected)
     of = {Path(entry["input"]).name: entry for entry in told["pictures"]}
-    assert of["a.png"]["box"] == [6, 4, 16, 14] and of["a.png"]["area"] == pytest.approx(100 / 600)
+    assert of["a.png"]["box"] == [6, 4, 16, 14] and of["a.png"]["area"] == pytest.approx(
+        100 / 600, abs=1e-6
+    )
     assert of["b.bmp"]["output"] == str(tmp_path / "out/x/b.png")
     assert of["b.bmp"]["area"] == pytest.approx(300 / 600)
-    assert of["black.png"]["box"] is None and of["black.png"]["area"] == 0
+    black = of["black.png"]
+    assert black["state"] == "empty" and not black["found"]
+    assert black["box"] is None and black["area"] == 0
+    assert of["a.png"]["found"] and of["a.png"]["presence"] > 0.9 > black["presence"]
     assert all(entry["seconds"] > 0 and entry["error"] is None for entry in of.values())
     assert told["left"] == 0 and told["model"] == "red" and told["version"]
 
