@@ -32,6 +32,7 @@ setup(
     package_data={
         "paddleseg_u2net.datasets": ["known.yaml"],
         "paddleseg_u2net.evaluation": ["page.html", "page.css", "page.js"],
+        "paddleseg_u2net.service": ["page/*"],
         "paddleseg_u2net.weights": ["zoo.yaml"],
     },
     python_requires=VERSIONS["PYTHON"],
@@ -65,9 +66,17 @@ setup(
         "paddle2onnx": ["onnx", f"paddle2onnx=={VERSIONS['PADDLE2ONNX']}"],
         # HEIC pictures, of telephones.
         "heif": ["pillow-heif"],
+        # The service and its page: `serve`.
+        "serve": [
+            "fastapi>=0.115",
+            "prometheus-client",
+            "python-multipart>=0.0.13",
+            "uvicorn>=0.29",
+        ],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [
+            "httpx",
             "hypothesis",
             "onnx",
             "safetensors",

@@ -106,37 +106,48 @@ def _covering(path: Path, part: Tuple[slice, slice], shape: Tuple[int, ...]) -> 
     return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
 
 
+# RGB of hair, skin and clothes.
+_HAIR = [(25, 20, 18), (70, 45, 30), (120, 80, 45), (200, 165, 105), (140, 60, 30), (150, 150, 150)]
+_SKIN = [(240, 205, 180), (225, 180, 150), (190, 140, 105), (130, 90, 65), (95, 65, 50)]
+_CLOTHES = [(180, 40, 40), (40, 60, 130), (240, 240, 235), (30, 30, 35), (60, 110, 80)]
+
+
 def _hair(rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
-    """Head and shoulders with some 3,000 strands, a fraction of a pixel to two pixels wide."""
+    """Head and shoulders with 700 strands, a quarter of a pixel to a pixel and a half wide."""
     height, width = _SIDE, _SIDE * 3 // 4
-    fine = np.zeros((height * _FINE, width * _FINE), np.uint8)
-    middle = np.array([width * rng.uniform(0.42, 0.58), height * 0.42]) * _FINE
-    radius = height * rng.uniform(0.19, 0.24) * _FINE
-    skin = fine.copy()
-    cv2.ellipse(skin, _at(middle), (int(radius * 0.75), int(radius)), 0, 0, 360, 255, -1)
-    body = (int(middle[0]), int(middle[1] + radius * 2.1))
-    cv2.ellipse(skin, body, (int(radius * 1.5), int(radius * 1.3)), 0, 0, 360, 255, -1)
-    cv2.ellipse(
-        fine, _at(middle - [0, radius * 0.25]), (int(radius * 0.9),) * 2, 0, 0, 360, 255, -1
-    )
-    length, wave = rng.uniform(0.5, 0.9) * radius, rng.uniform(0.05, 0.3)
-    for _ in range(3000):
-        angle = rng.uniform(-1.15 * np.pi, 0.15 * np.pi)
-        root = (
-            middle - [0, radius * 0.25] + 0.85 * radius * np.array([np.cos(angle), np.sin(angle)])
+    unit = height * rng.uniform(0.17, 0.2)  # half the height of the head
+    x, y = width * rng.uniform(0.44, 0.56), height * 0.42
+    mass, body, face, eyes = (np.zeros((height * _FINE, width * _FINE), np.uint8) for _ in range(4))
+    _ellipse(body, (x, y + 2.35 * unit), (1.7 * unit, 1.15 * unit))
+    _ellipse(body, (x, y + 1.0 * unit), (0.3 * unit, 0.6 * unit))
+    _ellipse(face, (x, y + 0.1 * unit), (0.68 * unit, 0.85 * unit))
+    for side in (-1, 1):
+        _ellipse(eyes, (x + side * 0.27 * unit, y), (0.09 * unit, 0.05 * unit))
+    _ellipse(eyes, (x, y + 0.5 * unit), (0.2 * unit, 0.04 * unit))
+    _ellipse(mass, (x, y - 0.15 * unit), (0.95 * unit, unit))
+    wave = rng.uniform(0.05, 0.3)
+    for angle in rng.uniform(-1.2 * np.pi, 0.2 * np.pi, 700):
+        root = np.array(
+            [x + 0.9 * unit * np.cos(angle), y - 0.15 * unit + 0.95 * unit * np.sin(angle)]
         )
-        along = np.linspace(0, rng.uniform(0.2, 1) * length, 12)
-        bend = angle + rng.normal(0, 0.35) + wave * np.sin(along / radius * 6 + rng.uniform(0, 6))
-        bend += 0.6 * along / radius * np.sign(np.cos(angle))  # it falls
-        strand = root + along[:, None] * np.stack([np.cos(bend), np.sin(bend)], 1)
-        width_of = int(rng.integers(1, 2 * _FINE))
-        cv2.polylines(fine, [np.rint(strand).astype(np.int32)], False, 255, width_of)
-    alpha = _small(np.maximum(fine, skin))
-    brown, flesh = rng.uniform(20, 130, 3), rng.uniform(120, 235, 3)
-    streaks = cv2.GaussianBlur(rng.normal(0, 60, (height, width)).astype(np.float32), (0, 0), 1.5)
-    colours = np.where(_small(skin)[..., None] > 0.5, flesh, brown + streaks[..., None])
+        along = np.linspace(0, rng.uniform(0.15, 0.55) * unit, 12)
+        bend = angle + rng.normal(0, 0.4) + wave * np.sin(along / unit * 9 + rng.uniform(0, 6))
+        bend += 1.2 * along / unit * np.sign(np.cos(angle))  # it falls
+        strand = _FINE * (root + along[:, None] * np.stack([np.cos(bend), np.sin(bend)], 1))
+        thick = int(rng.integers(1, _FINE * 3 // 2 + 1))
+        cv2.polylines(mass, [np.rint(strand).astype(np.int32)], False, 255, thick)
+    mass, body, face, eyes = (_small(part) for part in (mass, body, face, eyes))
+    hair, skin, clothes = (
+        np.array(table[rng.integers(len(table))], float) for table in (_HAIR, _SKIN, _CLOTHES)
+    )
+    streaks = cv2.GaussianBlur(rng.normal(0, 40, (height, width)).astype(np.float32), (0, 0), 1.5)
+    colours = np.broadcast_to(hair, (height, width, 3)) + streaks[..., None]
+    for part, colour in ((body, clothes), (face, skin), (eyes, np.array([60.0, 35, 35]))):
+        colours = colours + part[..., None] * (colour - colours)
     shade = np.linspace(1.1, 0.8, height)[:, None, None]
-    return alpha, np.clip(colours * shade, 0, 255).astype(np.uint8)
+    return np.maximum(mass, np.maximum(body, face)), np.clip(colours * shade, 0, 255).astype(
+        np.uint8
+    )
 
 
 def _glass(rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
@@ -170,6 +181,12 @@ def _glass(rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
 
 
 _DRAWN = {"hair": _hair, "glass": _glass}
+
+
+def _ellipse(fine: np.ndarray, middle: Tuple[float, float], radii: Tuple[float, float]) -> None:
+    """Fill an ellipse of the scene's pixels in a drawing."""
+    at, size = (tuple(int(_FINE * value) for value in pair) for pair in (middle, radii))
+    cv2.ellipse(fine, at, size, 0, 0, 360, 255, -1)
 
 
 def _at(point: np.ndarray) -> Tuple[int, int]:

@@ -28,7 +28,7 @@ FLOORS = [
     {"config"},
     {"predictor"},
     {"prediction"},
-    {"data_tools", "evaluation", "export", "training"},
+    {"data_tools", "evaluation", "export", "service", "training"},
     {"commands"},
     {"__main__"},
 ]
@@ -43,6 +43,7 @@ WITHOUT_PADDLE = [
     "prediction",
     "removal",
     "render",
+    "service",
     "weights",
 ]
 # The front door: what is seen from outside, loaded when it is asked for.

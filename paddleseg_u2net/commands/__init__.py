@@ -20,6 +20,7 @@ COMMANDS = {
     "eval_maps": "score saliency maps of any method",
     "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
+    "serve": "remove backgrounds over HTTP, with a page",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",
     "convert_weights": "convert weights between file formats",
@@ -30,8 +31,13 @@ COMMANDS = {
 
 # What is not part of a light install, and the extra that has it.
 EXTRAS = {
+    "fastapi": "serve",
     "paddle": "cpu",
     "paddleseg": "cpu",
+    "prometheus_client": "serve",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "jinja2": "report",
     "matplotlib": "report",
     "visualdl": "train",

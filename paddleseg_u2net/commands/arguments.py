@@ -17,7 +17,7 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
     add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override keys "
         "of the configuration, e.g. model.num_classes=2")  # fmt: skip
     add("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"), default="auto",
-        help="where to compute; auto: a GPU if there is one")  # fmt: skip
+        help="where to compute; auto: a GPU if Paddle finds one")  # fmt: skip
     return result
 
 

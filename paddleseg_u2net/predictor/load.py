@@ -203,7 +203,8 @@ def _of_weights(
         read = read_source(source, file, settings.architecture())
         # Folded as in a layer of Paddle, so that the bits are the same.
         state = fold_biases(complete(read))
-        return settings, network_of_state(state, read.model, choice.backend, threads), None, choice
+        network = network_of_state(state, read.model, choice.backend, threads, choice.device)
+        return settings, network, None, choice
     whole: Any = settings  # a Config
     if choice.why and not whole.is_u2net:
         choice = choose("paddle", choice.device)  # the other backends know U²-Nets only
@@ -218,7 +219,7 @@ def _of_weights(
         model = Model("layer", {}, layer=layer)
         return whole, backend.load(model, threads, choice.device), layer, choice
     state = {name: value.numpy() for name, value in layer.state_dict().items()}
-    network = network_of_state(state, whole.architecture(), choice.backend, threads)
+    network = network_of_state(state, whole.architecture(), choice.backend, threads, choice.device)
     return whole, network, None, choice
 
 
@@ -227,8 +228,9 @@ def network_of_state(
     model: Architecture,
     backend: str,
     threads: Optional[int] = None,
+    device: str = "cpu",
 ) -> Network:
     """Weights of the published layout on an engine, through a model in memory; it gives logits."""
     runs = BACKENDS[backend]
     assert runs.from_weights is not None
-    return runs.load(runs.from_weights(state, model), threads, "cpu")
+    return runs.load(runs.from_weights(state, model), threads, device)

@@ -1,9 +1,34 @@
 """One picture without its background: what a network says of it, made a finished picture.
 
-A picture is a uint8 array (H, W, 3), RGB, or (H, W, 4), RGBA; see `Remover`.
+A picture is a uint8 or uint16 array (H, W, 3), RGB, or (H, W, 4), RGBA; see `Remover`.
 """
 
+from paddleseg_u2net.removal.backgrounds import (
+    TRANSPARENT,
+    Background,
+    Blur,
+    Plain,
+    Scene,
+    parse_background,
+    picture_background,
+)
+from paddleseg_u2net.removal.crop import Box, Crop, NothingFound, parse_size
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.removal.remover import Removed, Remover
 
-__all__ = ["Options", "Removed", "Remover"]
+__all__ = [
+    "TRANSPARENT",
+    "Background",
+    "Blur",
+    "Box",
+    "Crop",
+    "NothingFound",
+    "Options",
+    "Plain",
+    "Removed",
+    "Remover",
+    "Scene",
+    "parse_background",
+    "parse_size",
+    "picture_background",
+]

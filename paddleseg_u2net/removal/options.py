@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
+
+from paddleseg_u2net.removal.backgrounds import TRANSPARENT, Background
+from paddleseg_u2net.removal.crop import Crop, Size, check_size
 
 ONLY = ("foreground", "background", "mask")
 
@@ -14,6 +18,13 @@ class Options:
     Args:
         only: what is kept: ``foreground``, with its opacity; ``background``, what the foreground
             leaves of the picture; or the ``mask``, the foreground's opacity in grey.
+        background: what stands behind what is kept, see `parse_background`; a mask has none.
+        crop: cut to the object, or None.
+        size: width and height of the finished picture, or None for its own. All of it is seen, in
+            its own proportions, as large as it fits, also larger than it was; the background, or
+            transparency, fills the rest.
+        clean: objects with less than this share, 0 to 1, of the largest one's area are dropped, and
+            pinholes filled; None leaves all. See `alpha.cleaned`.
         presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
             unsure it is. See `presence.presence`.
 
@@ -22,12 +33,36 @@ class Options:
     """
 
     only: str = ONLY[0]
+    background: Background = TRANSPARENT
+    crop: Optional[Crop] = None
+    size: Optional[Size] = None
+    clean: Optional[float] = None
     presence: float = 0.0
 
     def __post_init__(self) -> None:
         if self.only not in ONLY:
             raise ValueError(f"only: expected one of {', '.join(ONLY)}, got {self.only!r}")
+        if not isinstance(self.background, Background):
+            raise ValueError(
+                "background: expected a Background, such as parse_background('white'), got "
+                f"{self.background!r}"
+            )
+        if self.crop is not None and not isinstance(self.crop, Crop):
+            raise ValueError(f"crop: expected a Crop, such as Crop('5%'), got {self.crop!r}")
+        if self.size is not None:
+            check_size(self.size)
+        if self.clean is not None and not is_share(self.clean):
+            raise ValueError(
+                "clean: expected a number from 0 to 1, the least share of the largest object's "
+                f"area that is kept, got {self.clean!r}"
+            )
         if not isinstance(self.presence, (int, float)) or not 0 <= self.presence <= 1:
             raise ValueError(
                 f"presence: expected a number of 0 (keep all) to 1, got {self.presence!r}"
             )
+
+
+def is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return numeric and 0 <= value <= 1  # type: ignore[operator]

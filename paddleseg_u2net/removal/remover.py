@@ -7,27 +7,30 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.inference import Pipeline
+from paddleseg_u2net.io.images import eight_bit
+from paddleseg_u2net.removal.alpha import refined
+from paddleseg_u2net.removal.composing import composed
+from paddleseg_u2net.removal.crop import Box
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.removal.presence import presence
-from paddleseg_u2net.render import cutout, foreground
+from paddleseg_u2net.render import foreground
 
 # More of a pixel than this is part of the object, where its box and its area are told.
 _OBJECT = 127
 _PLAIN = Options()
-
-Box = Tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are the first ones outside."""
 
 
 class Removed(NamedTuple):
     """A finished picture, and what was found in it.
 
     Args:
-        picture: uint8 (H, W, 4), RGBA, of a foreground or background; (H, W), of a mask.
+        picture: of the type of the picture that came, (h, w, 4), RGBA, or on an opaque background
+            (h, w, 3), RGB; uint8 (h, w) of a mask.
         alpha: uint8 (H, W), the foreground's opacity at the size of the picture that came.
         box: of the object in the picture that came; None if there is none.
         area: the share of that picture's pixels that is the object's, 0 to 1.
         presence: how sure it is that there is an object, 0 to 1; see `presence.presence`.
+        notes: what the user should be told of it.
     """
 
     picture: np.ndarray
@@ -35,6 +38,7 @@ class Removed(NamedTuple):
     box: Optional[Box]
     area: float
     presence: float
+    notes: Tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -57,7 +61,7 @@ class Remover:
         self.pipeline, self.channels = pipeline, channels
 
     def __call__(self, picture: np.ndarray, options: Options = _PLAIN) -> Removed:
-        """uint8 (H, W, 3) or (H, W, 4) -> the finished picture."""
+        """uint8 or uint16, (H, W, 3) or (H, W, 4) -> the finished picture."""
         batch = self.prepare(picture)[None]
         return self.finish(picture, self.pipeline.probabilities(batch)[0], options)
 
@@ -68,13 +72,21 @@ class Remover:
     def finish(
         self, picture: np.ndarray, probability: np.ndarray, options: Options = _PLAIN
     ) -> Removed:
-        """The finished picture from its probabilities (K, h, w), as the network gives them."""
+        """The finished picture from its probabilities (K, h, w), as the network gives them.
+
+        Raises:
+            NothingFound: it is to be cropped, and there is no object.
+        """
         score = presence(self._without_padding(probability, picture))
+        notes: Tuple[str, ...] = ()
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
-            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
-        return Removed(_kept(picture, alpha, options.only), alpha, *_object(alpha), score)
+            seen = self._seen(picture)
+            alpha = foreground(self.pipeline.restore(probability, seen))
+            alpha, notes = refined(seen, alpha, options)
+        finished = composed(picture, alpha, options)
+        return Removed(finished, alpha, *_object(alpha), score, notes)
 
     def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
         """What of a map (K, h, w) is of the picture."""
@@ -82,18 +94,14 @@ class Remover:
         return self.pipeline.preprocess.fit.unpadded(probability, size)
 
     def _seen(self, picture: np.ndarray) -> np.ndarray:
-        """What the network sees of a picture."""
+        """What the network sees of a picture: 8 bits, as many channels as it takes."""
+        if picture.dtype == np.uint16:
+            picture = eight_bit(picture)
         if picture.shape[2] == self.channels:
             return picture
         if self.channels == 3:
             return np.ascontiguousarray(picture[..., :3])
         raise ValueError(f"a model of {self.channels} channels removes no background")
-
-
-def _kept(picture: np.ndarray, alpha: np.ndarray, only: str) -> np.ndarray:
-    if only == "mask":
-        return alpha
-    return cutout(picture, alpha if only == "foreground" else 255 - alpha)
 
 
 def _object(alpha: np.ndarray) -> Tuple[Optional[Box], float]:

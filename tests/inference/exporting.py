@@ -15,10 +15,10 @@ from paddleseg_u2net.weights.onnx_write import folded_weights, onnx_bytes
 from tests.weights import narrow
 
 
-def on_engine(name, model, threads=None, output_type="logits", **more):
+def on_engine(name, model, threads=None, output_type="logits", device="cpu", **more):
     """An ONNX file, as a path or its content, on a backend."""
     made = Model("onnx", {"model.onnx": model}, output_type, **more)
-    return BACKENDS[name].load(made, threads, "cpu")
+    return BACKENDS[name].load(made, threads, device)
 
 
 def on_ncnn(param, weights, threads=None, output_type="logits"):

@@ -8,13 +8,20 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from paddleseg_u2net.architecture import Architecture
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.inference.backends import BackendError, choice, choose
+from paddleseg_u2net.inference.backends import (
+    BackendError,
+    choice,
+    choose,
+    onnx_runtime,
+    paddle_layers,
+)
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
 from paddleseg_u2net.inference.backends.paddle_layers import eager
 from paddleseg_u2net.io.images import read_image, write_png
@@ -210,13 +217,71 @@ def test_an_engine_that_stops_is_named():
 
 @pytest.fixture
 def installed(monkeypatch):
-    """What is installed, and whether Paddle finds a GPU, as the test says."""
+    """What is installed, and whether Paddle and ONNX Runtime have a GPU, as the test says."""
 
-    def say(*packages, gpu=False):
+    def say(*packages, gpu=False, cuda=False):
         monkeypatch.setattr(choice, "is_installed", lambda name: name in packages)
         monkeypatch.setattr(choice, "_has_gpu", lambda: gpu)
+        monkeypatch.setattr(paddle_layers, "finds_gpu", lambda: gpu)
+        providers = [onnx_runtime._CUDA] * cuda + [onnx_runtime._CPU]
+        runtime = FakeRuntime(providers, providers)
+        monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
 
     return say
+
+
+class FakeRuntime:
+    """ONNX Runtime's module, with the providers that it was built with and those that start."""
+
+    __version__ = "1.2.3"
+
+    def __init__(self, built, starting, said=""):
+        self.built, self.starting, self.said, self.asked = built, starting, said, None
+        self.SessionOptions = type("SessionOptions", (), {})
+
+    def get_available_providers(self):
+        return self.built
+
+    def preload_dlls(self):
+        print(self.said)
+
+    def InferenceSession(self, content, options, providers):
+        self.asked = providers
+        names = [item if isinstance(item, str) else item[0] for item in providers]
+        side = SimpleNamespace(name="x", shape=["N", 3, "H", "W"])
+        return SimpleNamespace(
+            get_providers=lambda: [name for name in names if name in self.starting],
+            get_inputs=lambda: [side],
+            get_outputs=lambda: [side],
+            run=lambda names, given: [given["x"][:, :1]],
+        )
+
+
+def test_cuda_is_asked_for_first_and_in_float32(monkeypatch):
+    both = [onnx_runtime._CUDA, onnx_runtime._CPU]
+    runtime = FakeRuntime(both, both)
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    batch = images(1, 3, 4, 4)
+    network = on_engine("onnxruntime", b"", device="gpu")
+    np.testing.assert_array_equal(network(batch), batch[:, :1])
+    assert runtime.asked == [(onnx_runtime._CUDA, {"use_tf32": "0"}), onnx_runtime._CPU]
+    on_engine("onnxruntime", b"")
+    assert runtime.asked == [onnx_runtime._CPU]
+
+
+def test_no_session_falls_to_the_cpu_in_silence(monkeypatch, capfd):
+    """As onnxruntime-gpu 1.31.1 does without CUDA: it prints, and computes on the CPU."""
+    both = [onnx_runtime._CUDA, onnx_runtime._CPU]
+    runtime = FakeRuntime(both, both[1:], said="Failed to load libcublas\nread this")
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    with pytest.raises(
+        BackendError, match=r"would compute on the CPU: .* for \(Failed to load lib"
+    ):
+        on_engine("onnxruntime", b"", device="gpu")
+    assert capfd.readouterr().out == ""
+    runtime.built = both[1:]
+    with pytest.raises(BackendError, match=r"1\.2\.3 .* CPU only: .*install 'onnxruntime-gpu"):
+        on_engine("onnxruntime", b"", device="gpu")
 
 
 EVERYTHING = ("paddle", "paddleseg", "onnx", "onnxruntime", "openvino", "ncnn")
@@ -256,9 +321,20 @@ def test_a_gpu_and_other_devices_lead_to_paddle(installed, kind, name):
     assert choose("auto", "auto", kind)[:2] == (name, "gpu")
     assert choose("auto", "cpu", kind).device == "cpu"
     assert choose("auto", "auto", "onnx").device == "cpu"
-    installed(*EVERYTHING)
     assert choose("auto", "gpu", kind)[:2] == (name, "gpu")
+    installed(*EVERYTHING)
     assert choose("auto", "xpu")[:2] == ("paddle", "xpu")
+
+
+def test_onnx_runtimes_gpu_is_taken_where_it_is_asked_for(installed):
+    installed(*EVERYTHING, cuda=True)
+    for kind in ("weights", "onnx"):
+        assert choose("auto", "gpu", kind)[:2] == ("onnxruntime", "gpu")
+        assert choose("onnxruntime", "gpu", kind)[:2] == ("onnxruntime", "gpu")
+        assert choose("auto", "auto", kind).device == "cpu"
+    installed(*EVERYTHING, cuda=True, gpu=True)
+    assert choose("auto", "auto")[:2] == ("paddle", "gpu")
+    assert choose("onnxruntime", "auto")[:2] == ("onnxruntime", "cpu")
 
 
 def test_what_is_named_is_taken_or_refused(installed):
@@ -278,8 +354,10 @@ def test_what_is_named_is_taken_or_refused(installed):
     [
         ("paddle", "auto", "onnx", "exported as onnx: paddle does not run it; .* onnxruntime, op"),
         ("auto", "auto", "caffe", "exported as caffe: no backend does"),
-        ("ncnn", "gpu", "weights", "ncnn does not compute on the gpu; .*able: paddle"),
-        ("auto", "gpu", "onnx", "onnxruntime does not compute on the gpu; .* none"),
+        ("ncnn", "gpu", "weights", "ncnn does not compute on the gpu; .*able: none"),
+        ("auto", "gpu", "onnx", "onnxruntime 1.2.3 .* CPU only: .*onnxruntime-gpu.*; .* none"),
+        ("auto", "gpu", "weights", "onnxruntime-gpu.*Paddle that is installed finds no GPU"),
+        ("paddle", "gpu", "weights", "finds no GPU: install its build"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(installed, backend, device, kind, words):

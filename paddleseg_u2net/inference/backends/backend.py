@@ -165,6 +165,8 @@ class Backend:
         packages: Python packages that it needs.
         install: the command that installs these.
         devices: what it computes on besides the CPU.
+        why_not: says why what is installed does not compute on one of these; an empty text: it
+            does. It is asked where the packages are installed.
         from_weights: makes the model from weights of the published layout and their network, for
             logits; None of a backend that runs `WEIGHTS`: it takes the layer.
         weights_packages: further packages that ``from_weights`` needs.
@@ -176,6 +178,7 @@ class Backend:
     packages: Tuple[str, ...] = ()
     install: str = ""
     devices: Tuple[str, ...] = ()
+    why_not: Callable[[str], str] = lambda device: ""
     from_weights: Optional[Callable[[Mapping[str, np.ndarray], Architecture], Model]] = None
     weights_packages: Tuple[str, ...] = ()
 

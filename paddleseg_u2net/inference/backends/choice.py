@@ -13,6 +13,7 @@ from paddleseg_u2net.inference.backends.backend import (
     BackendError,
     fitting,
 )
+from paddleseg_u2net.inference.backends.paddle_layers import finds_gpu
 
 
 class Choice(NamedTuple):
@@ -35,7 +36,7 @@ def choose(
         backend: a name, or "auto": the fastest that is installed, fits the model and computes on
             the device.
         device: ``cpu``, ``gpu``, ...; ``auto``: a GPU if Paddle's build for it is installed and
-            finds one.
+            finds one, and runs the model; other engines' GPUs are asked for by name.
         kind: "weights", or the format of an exported model in that ``precision``.
 
     Raises:
@@ -46,7 +47,7 @@ def choose(
     able = fitting(kind, precision)
     names = able if backend == AUTO else (backend,)
     if device == AUTO:
-        for_gpu = tuple(name for name in names if "gpu" in BACKENDS[name].devices)
+        for_gpu = tuple(name for name in names if _is_paddle_on_gpu(name))
         device = "gpu" if for_gpu and _has_gpu() else "cpu"
         names = for_gpu if device == "gpu" else names
     what = "weights" if kind == WEIGHTS else f"a model exported as {kind}"
@@ -76,7 +77,13 @@ def _why_not(name: str, kind: str, device: str) -> str:
         return f"{name} does not compute on the {device}"
     needed = backend.packages + (backend.weights_packages if kind == WEIGHTS else ())
     missing = [package for package in needed if not is_installed(package)]
-    return f"{name} needs {missing[0]}, not installed: {backend.install}" if missing else ""
+    if missing:
+        return f"{name} needs {missing[0]}, not installed: {backend.install}"
+    return backend.why_not(device) if device != "cpu" else ""
+
+
+def _is_paddle_on_gpu(name: str) -> bool:
+    return "gpu" in BACKENDS[name].devices and "paddle" in BACKENDS[name].packages
 
 
 def is_installed(package: str) -> bool:
@@ -97,9 +104,4 @@ def _has_gpu() -> bool:
         metadata.distribution("paddlepaddle-gpu")
     except metadata.PackageNotFoundError:
         return False
-    from paddleseg_u2net.env import load_paddle
-
-    load_paddle()
-    import paddle
-
-    return paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    return finds_gpu()

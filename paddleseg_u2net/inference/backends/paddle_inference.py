@@ -18,6 +18,7 @@ from paddleseg_u2net.inference.backends.backend import (
     engine_module,
     register,
 )
+from paddleseg_u2net.inference.backends.paddle_layers import why_not
 
 # Megabytes of a GPU that are taken at the start; more are taken when they are needed.
 _GPU_POOL = 100
@@ -86,5 +87,6 @@ register(
         packages=("paddle",),
         install="pip install 'paddleseg_u2net[cpu]'",
         devices=("gpu",),
+        why_not=why_not,
     )
 )

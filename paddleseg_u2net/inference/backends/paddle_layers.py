@@ -7,6 +7,7 @@ from typing import Any, Callable, ContextManager, Optional
 
 import numpy as np
 
+from paddleseg_u2net.env import load_paddle
 from paddleseg_u2net.inference.backends.backend import WEIGHTS, Backend, Model, Network, register
 
 
@@ -33,6 +34,21 @@ def eager(
     return network
 
 
+def finds_gpu() -> bool:
+    """Whether Paddle finds a GPU; it is imported for this."""
+    load_paddle()
+    import paddle
+
+    return paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+
+
+def why_not(device: str) -> str:
+    """Why Paddle does not compute on a GPU, or an empty text; other devices are asked for later."""
+    if device != "gpu" or finds_gpu():
+        return ""
+    return "the Paddle that is installed finds no GPU: install its build for yours"
+
+
 def _load(model: Model, threads: Optional[int], device: str) -> Network:
     return eager(model.layer, threads=threads)
 
@@ -45,5 +61,6 @@ register(
         packages=("paddle", "paddleseg"),
         install="pip install 'paddleseg_u2net[cpu]'",
         devices=("gpu", "xpu", "npu", "mlu"),
+        why_not=why_not,
     )
 )

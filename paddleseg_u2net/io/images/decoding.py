@@ -145,13 +145,13 @@ class DecodedImage:
         key = picture.info.get("transparency")
         if picture.mode.startswith("I"):
             grey = _sixteen_bit(picture, self._path)
-            array = np.repeat(_eight_bit(grey)[..., None], channels, axis=2)
+            array = np.repeat(eight_bit(grey)[..., None], channels, axis=2)
             if channels == 4:
                 array[..., 3] = np.where(grey == key, 0, 255) if isinstance(key, int) else 255
             return array
         if self.deep is None:
             return _pixels(picture, mode)
-        bands = _eight_bit(self.deep)
+        bands = eight_bit(self.deep)
         picture = Image.frombytes(picture.mode, picture.size, bands.tobytes())
         array = np.array(_in_mode(picture, mode))
         if channels == 4 and isinstance(key, tuple):
@@ -332,6 +332,9 @@ def _deep_values(content: bytes, high: Any) -> Optional[np.ndarray]:
     return np.ascontiguousarray(values) if apart <= 1 else None
 
 
-def _eight_bit(values: np.ndarray) -> np.ndarray:
+def eight_bit(values: np.ndarray) -> np.ndarray:
     """Values 0..65535 as uint8, round(value / 257), which is libpng's `png_set_scale_16`."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    result = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), 256):  # wider numbers of a large picture take gigabytes
+        result[top : top + 256] = (values[top : top + 256].astype(np.uint32) + 128) // 257
+    return result

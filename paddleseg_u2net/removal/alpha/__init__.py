@@ -1,0 +1,6 @@
+"""The foreground's opacity, better than the network's map has it: clean, solid, with true edges."""
+
+from paddleseg_u2net.removal.alpha.clean import CLEAN, cleaned
+from paddleseg_u2net.removal.alpha.refine import refined
+
+__all__ = ["CLEAN", "cleaned", "refined"]

@@ -1,0 +1,189 @@
+"""Who is served, when: places for requests, threads for pictures, memory for pixels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Deque, Iterator, Tuple, TypeVar
+
+from fastapi import Request
+
+from paddleseg_u2net.service.errors import ServiceError
+from paddleseg_u2net.service.settings import Settings
+
+Result = TypeVar("Result")
+
+
+class Cancelled(Exception):
+    """Nobody waits for this work any more."""
+
+
+class Job:
+    """Work on one picture, in a thread; it looks between its steps whether it is still wanted."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End the work at its next step."""
+        self._cancelled.set()
+
+    def step(self) -> None:
+        """Begin a step; raises `Cancelled` where nobody waits any more."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+
+class Work:
+    """The places, threads and pixels of a service; all but what threads do is of one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.taken = self.running = 0
+        self.is_ending = False
+        self._pool = ThreadPoolExecutor(settings.workers, "picture")
+        # Headers are read, and addresses fetched, while all others are busy with pictures.
+        self._aside = ThreadPoolExecutor(4, "aside")
+        self._pixels = _Pixels(settings.max_pixels)
+        self._seconds = 1.0  # of a picture, as a mean of the last ones
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have a place and are not worked on."""
+        return max(0, self.taken - self.running)
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place for a request.
+
+        Raises:
+            ServiceError: 503, all are taken; or the service ends.
+        """
+        if self.is_ending:
+            raise ServiceError(503, "ending", "the service ends", {"Connection": "close"})
+        if self.taken >= self.settings.places:
+            told = f"all {self.settings.places} places are taken; ask again later"
+            raise ServiceError(503, "busy", told, self.retry_later())
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+    def retry_later(self) -> dict:
+        """The header that says when a place may be free."""
+        seconds = self.waiting * self._seconds / self.settings.workers
+        return {"Retry-After": str(min(60, max(1, math.ceil(seconds))))}
+
+    async def aside(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """What a function returns that is run in a thread beside those for pictures."""
+        return await asyncio.get_running_loop().run_in_executor(self._aside, function, *arguments)
+
+    async def picture(self, pixels: int, work: Callable[[Job], Result]) -> Result:
+        """What ``work`` returns in a thread, once there is one, and room for so many pixels.
+
+        Where this is cancelled, work that has not begun never does, and its job is.
+        """
+        await self._pixels.take(pixels)
+        loop, job = asyncio.get_running_loop(), Job()
+
+        def timed() -> Result:
+            began = time.monotonic()
+            loop.call_soon_threadsafe(self._begun)
+            try:
+                return work(job)
+            finally:
+                loop.call_soon_threadsafe(self._done, time.monotonic() - began)
+
+        future = self._pool.submit(timed)
+        # Not when nobody waits any more, but when the memory is free.
+        future.add_done_callback(lambda _: _soon(loop, self._pixels.give, pixels))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+
+    def _begun(self) -> None:
+        self.running += 1
+
+    def _done(self, seconds: float) -> None:
+        self.running -= 1
+        self._seconds += 0.1 * (seconds - self._seconds)
+
+    def close(self) -> None:
+        """Begin nothing any more; what runs, runs on."""
+        for pool in (self._pool, self._aside):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+class _Pixels:
+    """A number of pixels that work shares, first come, first served."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._free = most
+        self._waiting: Deque[Tuple[int, asyncio.Future]] = deque()
+
+    async def take(self, count: int) -> None:
+        count = min(count, self._most)
+        if not self._waiting and count <= self._free:
+            self._free -= count
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # its turn came at the same moment
+                self.give(count)
+            else:
+                self._waiting.remove((count, turn))
+                self._advance()
+            raise
+
+    def give(self, count: int) -> None:
+        self._free += min(count, self._most)
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._free:
+            count, turn = self._waiting.popleft()
+            self._free -= count
+            turn.set_result(None)
+
+
+async def attended(request: Request, work: Any, seconds: float) -> Any:
+    """What a coroutine returns while the client waits for it, for so many seconds.
+
+    Raises:
+        Cancelled: the client has left.
+        ServiceError: 503, the time is over.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if gone.done():
+            raise Cancelled
+        raise ServiceError(503, "out_of_time", "the picture took too long", {"Retry-After": "10"})
+    finally:
+        for each in (task, gone):
+            each.cancel()
+        await asyncio.wait({task, gone})
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
