@@ -93,28 +93,34 @@ async function showPicture() {
   showPanel();
   showNotice();
   if (!picture) return stage.show(null);
+  $("stage").setAttribute("aria-busy", true);
   try {
-    const pixels = await picture.open();
-    if (picture !== current) return picture.close();
-    if (stage.pixels !== pixels) await stage.show(pixels);
-    else await stage.draw();
-    if (picture !== current) return;
-    brush.take(picture.edits);
-    await showFinish();
+    await showPixels(picture);
     if (picture.state === "done" && !picture.coloursFile) {
       await fetchColours(picture);
-      if (picture === current) await showPicture();
+      await showPixels(picture);
     }
   } catch (error) {
-    if (picture.gone.signal.aborted || picture !== current) return;
-    trouble(picture, error);
+    if (picture === current && !picture.gone.signal.aborted) trouble(picture, error);
   }
+  if (picture === current && (picture.finished || picture.state === "failed"))
+    $("stage").setAttribute("aria-busy", false);
+}
+
+async function showPixels(picture) {
+  const pixels = await picture.open();
+  if (picture !== current) return picture.close();
+  if (stage.pixels !== pixels) await stage.show(pixels);
+  else await stage.draw();
+  if (picture !== current) return;
+  brush.take(picture.edits);
+  await showFinish();
 }
 
 function trouble(picture, error) {
+  if (!picture.pixels) stage.show(null);
   if (picture.state === "failed") return; // the service has said what is wrong
   picture.message = explained(picture, error);
-  if (!picture.pixels) stage.show(null);
   showNotice();
 }
 

@@ -70,7 +70,7 @@ export async function fetchColours(picture) {
 async function ask(picture, only) {
   const form = new FormData();
   form.append("file", picture.file, picture.name);
-  for (const [name, value] of Object.entries({ only, format: "png", presence: picture.presence }))
+  for (const [name, value] of Object.entries({ only }))
     form.append(name, value);
   const { signal } = picture.gone;
   for (;;) {
