@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Optional, Sequence, Tuple, Union
+from numbers import Integral
+from typing import Iterable, Optional, Sequence, Tuple, Union
 
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.backgrounds import TRANSPARENT, Background, Plain, parse_background
@@ -61,7 +62,7 @@ WORDS = tuple(inspect.signature(options_of).parameters)[:-1]
 """The names of the options."""
 
 
-def check_words(given: Sequence[str], asked: str) -> None:
+def check_words(given: Iterable[str], asked: str) -> None:
     """Refuse names that are no option's; TypeError, as Python's. ``asked``: what was called."""
     for name in given:
         if name not in WORDS:
@@ -75,13 +76,13 @@ def _background(given: BackgroundLike, may_read_files: bool) -> Background:
     if isinstance(given, str):
         return parse_background(given, may_read_files)
     colour = tuple(given) if isinstance(given, (tuple, list)) else ()
-    if len(colour) not in (3, 4):
+    if len(colour) not in (3, 4) or not all(isinstance(value, Integral) for value in colour):
         raise ValueError(
             "background: expected a text, or red, green, blue and perhaps opacity of 0 to 255, "
             f"got {given!r}"
         )
-    red, green, blue = colour[:3]
-    return Plain((red, green, blue, colour[3] if len(colour) == 4 else 255))
+    red, green, blue, opacity = (int(value) for value in (*colour, 255)[:4])
+    return Plain((red, green, blue, opacity))
 
 
 def _crop(given: Union[bool, int, float, str, Crop, None], square: bool) -> Optional[Crop]:
