@@ -6,6 +6,7 @@ file. Every error is an `ImageError` that begins with the path; so is a lack of 
 
 from paddleseg_u2net.io.images.decoding import (
     convert_image,
+    decode,
     decode_file,
     decode_image,
     eight_bit,

@@ -62,7 +62,7 @@ def read_still(path: PathLike, channels: int = 3) -> np.ndarray:
 
 def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a file's content; ``name`` is what errors begin with."""
-    return _decode(content, name).image(channels)
+    return decode(content, name).image(channels)
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
@@ -198,10 +198,11 @@ def decode_file(path: PathLike, still: bool = False) -> DecodedImage:
             content = file.read()
         except OSError as error:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
-        return _decode(content, path, still)
+        return decode(content, path, still)
 
 
-def _decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage:
+def decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage:
+    """As `decode_file`, of a file's content; ``path`` is what errors begin with."""
     # From memory, for Pillow's many small reads are slower from a file.
     picture = open_picture(io.BytesIO(content), path)
     check_readable(picture, path, still)
