@@ -14,7 +14,9 @@ from paddleseg_u2net.removal.backgrounds import (
 )
 from paddleseg_u2net.removal.crop import Box, Crop, NothingFound, parse_size
 from paddleseg_u2net.removal.options import Options
+from paddleseg_u2net.removal.rembg import rembg_words
 from paddleseg_u2net.removal.remover import Removed, Remover
+from paddleseg_u2net.removal.words import options_of
 
 __all__ = [
     "TRANSPARENT",
@@ -28,7 +30,9 @@ __all__ = [
     "Removed",
     "Remover",
     "Scene",
+    "options_of",
     "parse_background",
     "parse_size",
     "picture_background",
+    "rembg_words",
 ]
