@@ -1,8 +1,8 @@
 """U²-Net and U²-NetP for PaddleSeg: train, validate and predict from a YAML file.
 
 Importing this package is light: neither paddle nor paddleseg is loaded. `Predictor` is the library
-call for prediction, `load_model` the one below it, that the commands use; they are loaded when they
-are first used.
+call for prediction, `remove` and `new_session` those for pictures without their background,
+`load_model` the one below them, that the commands use; they are loaded when they are first used.
 ``import paddleseg_u2net.components`` registers the models, the loss, the data sets and the
 transforms with PaddleSeg's component manager.
 """
@@ -21,20 +21,24 @@ if TYPE_CHECKING:
 
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.predictor.predictor import Predictor
+    from paddleseg_u2net.predictor.remove import new_session, remove
 
-__all__ = ["Predictor", "__version__", "load_model"]
+__all__ = ["Predictor", "__version__", "load_model", "new_session", "remove"]
+# Where each is, by its name.
+_ROOMS = {
+    "Predictor": "predictor.predictor",
+    "load_model": "predictor.load",
+    "new_session": "predictor.remove",
+    "remove": "predictor.remove",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Predictor":
-        from paddleseg_u2net.predictor.predictor import Predictor
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return Predictor
-    if name == "load_model":
-        from paddleseg_u2net.predictor.load import load_model
-
-        return load_model
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Optional, TextIO
 
 logger = logging.getLogger("paddleseg_u2net")
 
@@ -27,9 +28,11 @@ class _BarAware(logging.StreamHandler):
         super().handleError(record)
 
 
-def start_logging(first: bool = True) -> None:
-    """Log to standard output in PaddleSeg's form; other processes than the first stay silent."""
-    handler = _BarAware(sys.stdout)
+def start_logging(first: bool = True, stream: Optional[TextIO] = None) -> None:
+    """Log to standard output, or ``stream``, in PaddleSeg's form; other processes than the first
+    stay silent.
+    """
+    handler = _BarAware(stream or sys.stdout)
     handler.setFormatter(
         logging.Formatter("%(asctime)s [%(levelname)s]\t%(message)s", "%Y-%m-%d %H:%M:%S")
     )

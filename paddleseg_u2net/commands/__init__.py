@@ -20,6 +20,7 @@ COMMANDS = {
     "eval_maps": "score saliency maps of any method",
     "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
+    "remove": "take the background out of images",
     "serve": "remove backgrounds over HTTP, with a page",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",

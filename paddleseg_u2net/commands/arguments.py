@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import argparse
-from typing import List
+from typing import List, Union
 
 from paddleseg_u2net.commands.parsing import Parser, at_least, only
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
+Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
+"""A parser, or a group of its arguments."""
+
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
     """An argument parser with ``--opts`` and ``--device``."""
     result = Parser(prog=command, description=description)
-    add = result.add_argument
-    add("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override keys "
-        "of the configuration, e.g. model.num_classes=2")  # fmt: skip
-    add("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"), default="auto",
-        help="where to compute; auto: a GPU if Paddle finds one")  # fmt: skip
+    add_opts(result)
+    add_device(result)
     return result
 
 
-def add_data_format(result: argparse.ArgumentParser) -> None:
+def add_opts(result: Arguments) -> None:
+    """Add ``--opts``."""
+    result.add_argument("--opts", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="override keys of the configuration, e.g. model.num_classes=2")  # fmt: skip
+
+
+def add_device(result: Arguments) -> None:
+    """Add ``--device``."""
+    result.add_argument("--device", choices=("auto", "cpu", "gpu", "xpu", "npu", "mlu"),
+        default="auto", help="where to compute; auto: a GPU if Paddle finds one")  # fmt: skip
+
+
+def add_data_format(result: Arguments) -> None:
     """Add PaddleSeg's ``--data_format``, of which there is one here."""
     says = only("NCHW", "networks take NCHW here: leave it out")
     result.add_argument("--data_format", type=says, default="NCHW", help="NCHW, as PaddleSeg says")
 
 
-def add_plugins(result: argparse.ArgumentParser) -> None:
+def add_plugins(result: Arguments) -> None:
     """Add ``--plugins``, for commands that read no configuration; `commands.main` imports them."""
     result.add_argument(
         "--plugins",
@@ -40,7 +52,7 @@ def add_plugins(result: argparse.ArgumentParser) -> None:
     )
 
 
-def add_inference(result: argparse.ArgumentParser) -> None:
+def add_inference(result: Arguments) -> None:
     """Add the backend, upsampling, test-time augmentation and sliding windows; the last two as far
     as in PaddleSeg by its names.
     """

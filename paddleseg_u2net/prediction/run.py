@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Deque,
-    Generator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from paddleseg_u2net import render
-from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference import Pipeline, classes_of
 from paddleseg_u2net.io.files import check_writable
-from paddleseg_u2net.io.images import (
-    Header,
-    image_size,
-    read_header,
-    read_image,
-    write_image,
-    write_png,
-)
+from paddleseg_u2net.io.images import Header, read_header, read_image, write_image, write_png
 from paddleseg_u2net.prediction.jobs import (
     ADDED,
     CUTOUT,
@@ -42,30 +19,20 @@ from paddleseg_u2net.prediction.jobs import (
     USUAL,
     Job,
     output_names,
+    refuse_overwriting,
 )
-from paddleseg_u2net.progress import Progress
+from paddleseg_u2net.prediction.pipelining import Failure, pixels_of, worked
 from paddleseg_u2net.render.overlay import strips
-
-# Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
-# bytes until its pictures are written, and four times that where the network sees it whole.
-_MOST_PIXELS = 48_000_000
-_SEEN_WHOLE = 4
 
 # A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
 _PNG_LEVEL = 1
 
-# After these no further picture can be written either.
-_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-# An image, and where its pictures go, by their kind.
-_Work = Tuple[Path, Mapping[str, Path]]
-
-
-class Failure(NamedTuple):
-    """An image that gave no picture, and why."""
+class _Work(NamedTuple):
+    """An image, and where its pictures go, by their kind."""
 
     image: Path
-    reason: str
+    pictures: Mapping[str, Path]
 
 
 def predict_files(
@@ -93,41 +60,14 @@ def predict_files(
             message says how many images were done.
     """
     steps = _Prediction(predictor, channels, render.color_map(256, custom_color))
-    works: List[_Work] = [
-        (job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
+    works = [
+        _Work(job.image, {kind: save_dir / kind / name[kind] for kind in pictures})
         for job, name in zip(jobs, output_names(jobs))
     ]
-    images = {job.image.resolve() for job in jobs}
-    for path in (path for _, paths in works for path in paths.values()):
-        if path.resolve() in images:
-            raise ValueError(
-                f"{path} is one of the images and would be overwritten; choose another --save_dir"
-            )
+    written = (path for work in works for path in work.pictures.values())
+    refuse_overwriting((job.image for job in jobs), written, "choose another --save_dir")
     check_writable(save_dir, folder=True, name=f"--save_dir {save_dir}")
-    works = works[share]
-    failures: List[Failure] = []
-    done = 0
-    outcomes = pipelined(works, steps, _MOST_PIXELS)
-    bar = Progress(len(works), "predicting") if len(works) > 1 else nullcontext()
-    with closing(outcomes), bar as progress:
-        for (image, _), error in outcomes:
-            if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-                left = len(works) - done - len(failures)
-                raise OSError(
-                    error.errno,
-                    f"{error.filename}: {error.strerror}; {done} of {len(works)} images are done, "
-                    f"{len(failures)} failed, and {left} are left: predict them again",
-                ) from error
-            if error is None:
-                done += 1
-            else:
-                text = str(error) or type(error).__name__
-                text = text if str(image) in text else f"{image}: {text}"
-                failures.append(Failure(image, text))
-                on_failure(failures[-1])
-            if progress:
-                progress.update()
-    return failures
+    return worked(works[share], steps, "predicting", "predict them again", on_failure)
 
 
 class _Prediction:
@@ -135,15 +75,9 @@ class _Prediction:
 
     def __init__(self, predictor: Pipeline, channels: int, colors: np.ndarray) -> None:
         self._predictor, self._channels, self._colors = predictor, channels, colors
-        whole = predictor.window is not None or predictor.preprocess.size is None
-        self._weight = _SEEN_WHOLE if whole else 1
 
     def weight(self, work: _Work) -> int:
-        try:
-            height, width = image_size(work[0])
-        except Exception:  # reading it says what is wrong
-            return 0
-        return height * width * self._weight
+        return pixels_of(work.image, self._predictor)
 
     def read(self, work: _Work) -> Tuple[Any, ...]:
         """The network's input, what the network has seen or its shape where that will do, what is
@@ -168,71 +102,7 @@ class _Prediction:
     def write(self, work: _Work, computed: Tuple[Any, ...]) -> None:
         probability, seen, shown, header = computed
         restored = self._predictor.restore(probability, seen)
-        write_pictures(work[1], shown, restored, self._colors, header)
-
-
-Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
-"""Each item, in order, and what stopped it in one of its steps, or None."""
-
-# More readers than this only wait for the network.
-_MOST_THREADS = 8
-_ITEMS_A_THREAD = 4
-
-
-def pipelined(
-    items: Sequence[Any], steps: Any, most: int, threads: Optional[int] = None
-) -> Outcomes:
-    """Do the steps of every item: reading runs ahead and writing behind, in ``threads`` each. When
-    the generator is closed, steps that have begun are ended and no more are begun. An exception in
-    a step ends that item only.
-
-    Args:
-        steps: an object with ``weight(item)``; ``read(item)`` and ``write(item, computed)``, called
-            in several threads; and ``compute(read)``, called in the caller's thread, in order.
-        most: the weight of all items that are begun and not yet done; a heavier one is alone.
-    """
-    threads = threads or min(max(2, cores()), _MOST_THREADS)  # two: writers wait for the disk
-    readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
-    reading: Deque[Tuple[Any, int, Future]] = deque()
-    writing: Deque[Tuple[Any, int, Future]] = deque()
-    load = 0
-
-    def compute(read: Future, item: Any) -> Future:
-        try:
-            computed = steps.compute(read.result())
-        except Exception as error:
-            failed: Future = Future()
-            failed.set_exception(error)
-            return failed
-        return writers.submit(steps.write, item, computed)
-
-    def advance() -> Outcomes:
-        """Yield the oldest item if it is done, else compute the next one."""
-        nonlocal load
-        if writing and (not reading or writing[0][2].done()):
-            item, weight, future = writing.popleft()
-            error = future.exception()
-            load -= weight
-            yield item, error
-        else:
-            item, weight, future = reading.popleft()
-            writing.append((item, weight, compute(future, item)))
-
-    try:
-        for item in items:
-            weight = steps.weight(item)
-            full = _ITEMS_A_THREAD * threads
-            while (begun := len(reading) + len(writing)) and (
-                begun >= full or load + weight > most
-            ):
-                yield from advance()
-            load += weight
-            reading.append((item, weight, readers.submit(steps.read, item)))
-        while reading or writing:
-            yield from advance()
-    finally:
-        for pool in (readers, writers):
-            pool.shutdown(wait=True, cancel_futures=True)
+        write_pictures(work.pictures, shown, restored, self._colors, header)
 
 
 def write_pictures(

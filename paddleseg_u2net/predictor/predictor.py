@@ -21,7 +21,8 @@ from paddleseg_u2net.io.images import (
 )
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import load_model
-from paddleseg_u2net.render import cutout, foreground
+from paddleseg_u2net.removal import Options, Removed, Remover, options_of
+from paddleseg_u2net.removal.words import check_words
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
@@ -58,6 +59,7 @@ class Predictor:
     Attributes:
         backend: the name of what runs the network.
         source: the file or folder that the model came from, a ``Path``.
+        remover: takes backgrounds out of arrays with this model, a `removal.Remover`.
 
     Raises:
         ValueError: there is no such model, it is damaged, or it cannot be used as asked; the
@@ -88,6 +90,7 @@ class Predictor:
         logger.info(str(loaded))
         self._pipeline, self._channels = loaded.pipeline, loaded.in_channels
         self.backend, self.source = loaded.choice.backend, loaded.source
+        self.remover = Remover(loaded.pipeline, loaded.in_channels)
 
     def __call__(self, picture: Picture) -> np.ndarray:
         """Predict one picture.
@@ -109,23 +112,38 @@ class Predictor:
         """
         return self._predicted(picture, "picture")
 
-    def cutout(self, picture: Picture) -> np.ndarray:
+    def cutout(
+        self, picture: Picture, options: Optional[Options] = None, **words: Any
+    ) -> np.ndarray:
         """The foreground of one picture, without its background.
 
         >>> Image.fromarray(Predictor("u2netp").cutout("photograph.jpg")).save("cutout.png")
+        >>> white = predictor.cutout("photograph.jpg", background="white", crop="5%")
+
+        Args:
+            picture: see `Picture`.
+            options: a `removal.Options`, or None: of ``words``.
+            words: as `removal.options_of` takes them: ``only``, ``background``, ``crop``, ...
 
         Returns:
-            A uint8 array (H, W, 4), RGBA, upright; its opacity is the map, of K classes 1 - that of
-            class 0, and no more than the picture's own. See `render.cutout` for its colours.
+            A uint8 array (H, W, 4), RGBA, upright; (H, W, 3) on an opaque background, (H, W) of a
+            mask. Without options its opacity is the map, of K classes 1 - that of class 0, and no
+            more than the picture's own. See `render.cutout` for its colours.
 
         Raises:
             ImageError, BackendError: as ``__call__``.
+            NothingFound: it is to be cropped, and there is no object.
+            ValueError: there is no such option.
         """
+        return self.remove(picture, options, **words).picture
+
+    def remove(self, picture: Picture, options: Optional[Options] = None, **words: Any) -> Removed:
+        """As ``cutout``, and what was found: the object's box and area, how sure it is, notes."""
+        check_words(words, "Predictor")
+        if options is not None and words:
+            raise TypeError(f"expected options, or {', '.join(words)}, got both")
         with memory_named(_name_of(picture, "picture")):
-            image = as_image(picture, 4)
-            # decoded once: of 3 channels it is the same without its opacity
-            seen = image[..., :3] if self._channels == 3 else as_image(picture, self._channels)
-            return cutout(image, foreground(self._pipeline(np.ascontiguousarray(seen))))
+            return self.remover(as_image(picture, 4), options or options_of(**words))
 
     def batch(self, pictures: Iterable[Picture]) -> List[np.ndarray]:
         """Predict several pictures, whose sizes and kinds may differ.

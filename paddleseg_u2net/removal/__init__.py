@@ -20,7 +20,9 @@ from paddleseg_u2net.removal.encoding import (
     format_of_suffix,
 )
 from paddleseg_u2net.removal.options import Options
+from paddleseg_u2net.removal.rembg import rembg_words
 from paddleseg_u2net.removal.remover import Removed, Remover
+from paddleseg_u2net.removal.words import options_of
 
 __all__ = [
     "FORMATS",
@@ -38,7 +40,9 @@ __all__ = [
     "Scene",
     "encode",
     "format_of_suffix",
+    "options_of",
     "parse_background",
     "parse_size",
     "picture_background",
+    "rembg_words",
 ]

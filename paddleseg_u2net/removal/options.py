@@ -27,6 +27,7 @@ class Options:
             pinholes filled; None leaves all. See `alpha.cleaned`.
         presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
             unsure it is. See `presence.presence`.
+        hard: whether edges are hard, without anything between 0 and 255. See `alpha.hardened`.
 
     Raises:
         ValueError: there is no such option; the message names those that there are.
@@ -38,6 +39,7 @@ class Options:
     size: Optional[Size] = None
     clean: Optional[float] = None
     presence: float = 0.0
+    hard: bool = False
 
     def __post_init__(self) -> None:
         if self.only not in ONLY:
@@ -56,7 +58,7 @@ class Options:
                 "clean: expected a number from 0 to 1, the least share of the largest object's "
                 f"area that is kept, got {self.clean!r}"
             )
-        if not isinstance(self.presence, (int, float)) or not 0 <= self.presence <= 1:
+        if not is_share(self.presence):
             raise ValueError(
                 f"presence: expected a number of 0 (keep all) to 1, got {self.presence!r}"
             )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
+from PIL import Image
 
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.io.images import eight_bit
+from paddleseg_u2net.io.images import convert_image, eight_bit
 from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.composing import composed
 from paddleseg_u2net.removal.crop import Box
@@ -99,8 +100,11 @@ class Remover:
             picture = eight_bit(picture)
         if picture.shape[2] == self.channels:
             return picture
+        colours = np.ascontiguousarray(picture[..., :3])
         if self.channels == 3:
-            return np.ascontiguousarray(picture[..., :3])
+            return colours
+        if self.channels == 1:
+            return convert_image(Image.fromarray(colours), 1)
         raise ValueError(f"a model of {self.channels} channels removes no background")
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 from paddleseg_u2net.io.images import (
     ImageError,
+    convert_original,
     decode_original,
     eight_bit,
     read_image,
@@ -208,3 +209,17 @@ def test_what_is_no_picture_is_named():
     for content in (b"", b"%PDF-1.7", saved(Image.new("RGB", (90, 70)), "PNG")[:60]):
         with pytest.raises(ImageError, match="upload: "):
             decode_original(content, "upload")
+
+
+def test_pillow_pictures_are_read_as_their_files(tmp_path):
+    picture = Image.fromarray(noise(20, 31, 4))
+    picture.save(tmp_path / "a.png", icc_profile=SRGB, dpi=(300, 300))
+    opened = Image.open(tmp_path / "a.png")
+    found, expected = convert_original(opened), read_original(tmp_path / "a.png")
+    np.testing.assert_array_equal(found.picture, expected.picture)
+    assert found.metadata.profile == SRGB and found.metadata.dpi == expected.metadata.dpi
+    np.testing.assert_array_equal(convert_original(picture).picture, np.asarray(picture))
+    grey = noise(20, 31, dtype=np.uint16)
+    np.testing.assert_array_equal(
+        convert_original(Image.fromarray(grey)).picture, np.dstack([grey] * 3)
+    )

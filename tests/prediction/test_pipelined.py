@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from paddleseg_u2net.prediction.run import pipelined
+from paddleseg_u2net.prediction.pipelining import pipelined
 
 SOON = 20  # seconds after which a test fails that would wait for ever
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from paddleseg_u2net import render
 from paddleseg_u2net.inference import Window
-from paddleseg_u2net.prediction import run
+from paddleseg_u2net.prediction import pipelining, run
 from paddleseg_u2net.prediction.jobs import (
     ADDED,
     CUTOUT,
@@ -173,7 +173,7 @@ def test_images_are_in_memory_up_to_a_number_of_pixels(tmp_path, monkeypatch, ho
     """Those that the network sees whole count more."""
     for number in range(12):
         picture(tmp_path / "in" / f"{number:02}.png", noise(10, 10, 3))
-    monkeypatch.setattr(run, "_MOST_PIXELS", 450)
+    monkeypatch.setattr(pipelining, "MOST_PIXELS", 450)
     lock, open_ones, most = threading.Lock(), set(), []
     read, write = run.read_image, run.write_pictures
 

@@ -6,6 +6,7 @@ file. Every error is an `ImageError` that begins with the path; so is a lack of 
 
 from paddleseg_u2net.io.images.decoding import (
     convert_image,
+    decode,
     decode_file,
     decode_image,
     eight_bit,
@@ -27,7 +28,12 @@ from paddleseg_u2net.io.images.opening import (
     memory_named,
     open_picture,
 )
-from paddleseg_u2net.io.images.originals import Original, decode_original, read_original
+from paddleseg_u2net.io.images.originals import (
+    Original,
+    convert_original,
+    decode_original,
+    read_original,
+)
 from paddleseg_u2net.io.images.tiff_writing import tiff_bytes
 from paddleseg_u2net.io.images.writing import (
     WRITABLE_SUFFIXES,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.io.images.headers import Header, header_of, orientation_of
+from paddleseg_u2net.io.images.headers import Header, header_of
 from paddleseg_u2net.io.images.opening import (
     ANIMATED,
     FLOATS,
@@ -62,7 +62,7 @@ def read_still(path: PathLike, channels: int = 3) -> np.ndarray:
 
 def decode_image(content: bytes, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
     """As `read_image`, of a file's content; ``name`` is what errors begin with."""
-    return decode_bytes(content, name).image(channels)
+    return decode(content, name).image(channels)
 
 
 def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -> np.ndarray:
@@ -70,12 +70,16 @@ def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -
 
     Of 16-bit colours Pillow has kept the high bytes.
     """
+    return decoded_picture(picture, name).image(channels)
+
+
+def decoded_picture(picture: Any, name: PathLike = "picture") -> DecodedImage:
+    """As `decode_file`, of a Pillow picture."""
     if picture.mode == "F":
         raise ImageError(name, FLOATS)
     check_pixel_count(picture.size, name)
     _load(picture, name)
-    header = Header(str(picture.format), orientation=orientation_of(picture))
-    return DecodedImage(picture, header, None, name).image(channels)
+    return DecodedImage(picture, header_of(picture), None, name)
 
 
 def read_colours(path: PathLike) -> np.ndarray:
@@ -221,13 +225,11 @@ def decode_file(path: PathLike, still: bool = False, warn: bool = True) -> Decod
             content = file.read()
         except OSError as error:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
-        return decode_bytes(content, path, still, warn)
+        return decode(content, path, still, warn)
 
 
-def decode_bytes(
-    content: bytes, path: PathLike, still: bool = False, warn: bool = True
-) -> DecodedImage:
-    """As `decode_file`, of a file's content."""
+def decode(content: bytes, path: PathLike, still: bool = False, warn: bool = True) -> DecodedImage:
+    """As `decode_file`, of a file's content; ``path`` is what errors begin with."""
     # From memory, for Pillow's many small reads are slower from a file.
     picture = open_picture(io.BytesIO(content), path)
     check_readable(picture, path, still)

@@ -62,13 +62,14 @@ def read_header(path: PathLike) -> Header:
 
 
 def header_of(picture: Any) -> Header:
-    """The header of a Pillow picture that is not yet decoded."""
+    """The header of a Pillow picture; of a file's, before it is decoded."""
     mode, orientation = picture.mode, orientation_of(picture)
     width, height = picture.size
     if picture.format == "TIFF":  # newer Pillow versions have already swapped picture.size
         width, height = picture.tag_v2[_WIDTH_TAG], picture.tag_v2[_HEIGHT_TAG]
     deep, dpi = has_deep_colours(picture), _resolution(picture)
-    few = _FEW_BITS.match(raw_mode(picture.tile[0])) if picture.tile else None
+    tiles = getattr(picture, "tile", [])
+    few = _FEW_BITS.match(raw_mode(tiles[0])) if tiles else None
     return Header(
         str(picture.format),
         mode,

@@ -8,7 +8,12 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 import numpy as np
 from PIL import Image, ImageCms
 
-from paddleseg_u2net.io.images.decoding import DecodedImage, decode_bytes, decode_file
+from paddleseg_u2net.io.images.decoding import (
+    DecodedImage,
+    decode,
+    decode_file,
+    decoded_picture,
+)
 from paddleseg_u2net.io.images.headers import Header
 from paddleseg_u2net.io.images.metadata import Metadata, metadata_of, rgb_profile
 from paddleseg_u2net.io.images.opening import PathLike, memory_named
@@ -50,7 +55,15 @@ def read_original(path: PathLike) -> Original:
 
 def decode_original(content: bytes, name: PathLike = "picture") -> Original:
     """As `read_original`, of a file's content; ``name`` is what errors begin with."""
-    return _original(decode_bytes(content, name, warn=False), name)
+    return _original(decode(content, name, warn=False), name)
+
+
+def convert_original(picture: Any, name: PathLike = "picture") -> Original:
+    """As `read_original`, of a Pillow picture, which is not changed; of its frame.
+
+    Of 16-bit colours Pillow has kept the high bytes.
+    """
+    return _original(decoded_picture(picture, name), name)
 
 
 def _original(decoded: DecodedImage, name: PathLike) -> Original:

@@ -39,17 +39,22 @@ def write_png(
             the time of 6 with 4 % more bytes, masks in half of it with 20 % more.
         like: the header of an image whose colour profile and resolution it gets.
     """
+    write_bytes(path, png_bytes(array, palette, level, like))
+
+
+def png_bytes(
+    array: np.ndarray,
+    palette: Optional[Sequence[int]] = None,
+    level: int = 6,
+    like: Optional[Header] = None,
+) -> bytes:
+    """Return the content of the PNG file that `write_png` writes."""
     picture = _as_picture(array)
     if palette is not None:
         picture.putpalette(list(palette))
     options = {"icc_profile": like.profile, "dpi": like.dpi} if like else {}
     given = {name: value for name, value in options.items() if value}
-    _save(path, picture, "PNG", compress_level=level, **given)
-
-
-def png_bytes(array: np.ndarray) -> bytes:
-    """Return the content of a PNG file of `uint8`, in the shapes that `write_png` takes."""
-    return picture_bytes(array, "PNG")
+    return _encoded(picture, "PNG", compress_level=level, **given)
 
 
 def picture_bytes(array: np.ndarray, format_name: str, **options: Any) -> bytes:
@@ -92,18 +97,14 @@ def write_image(path: PathLike, array: np.ndarray) -> None:
     """
     format_name = FORMAT_OF_SUFFIX[Path(path).suffix.lower()]
     options = {"quality": 95} if format_name in ("JPEG", "WEBP") else {}
-    _save(path, _as_picture(array), format_name, **options)
+    # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
+    write_bytes(path, _encoded(_as_picture(array), format_name, **options))
 
 
 def _as_picture(array: np.ndarray) -> Any:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     return Image.fromarray(np.ascontiguousarray(array))
-
-
-def _save(path: PathLike, picture: Any, format_name: str, **options: Any) -> None:
-    # Through memory, for Pillow's own writing hides why a write failed (such as a full disk).
-    write_bytes(path, _encoded(picture, format_name, **options))
 
 
 def _encoded(picture: Any, format_name: str, **options: Any) -> bytes:

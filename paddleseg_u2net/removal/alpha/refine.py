@@ -7,6 +7,7 @@ from typing import List, Tuple
 import numpy as np
 
 from paddleseg_u2net.removal.alpha.clean import cleaned
+from paddleseg_u2net.removal.alpha.hard import hardened
 from paddleseg_u2net.removal.options import Options
 
 
@@ -18,9 +19,11 @@ def refined(
     Args:
         picture: uint8 (H, W, 3) or (H, W, 4).
         alpha: the map at the picture's size, uint8 (H, W).
-        options: its ``clean`` counts.
+        options: its ``hard`` and ``clean`` count.
     """
     notes: List[str] = []
+    if options.hard:
+        alpha = hardened(alpha)
     if options.clean is not None:
         alpha = cleaned(alpha, options.clean)
     return alpha, tuple(notes)

@@ -1,0 +1,237 @@
+"""``tools/remove.py``: images in, pictures without their background out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence
+
+from paddleseg_u2net.commands.arguments import (
+    add_device,
+    add_inference,
+    add_opts,
+    inference_opts,
+)
+from paddleseg_u2net.commands.parsing import Parser, file_of, with_defaults
+from paddleseg_u2net.io.images import ImageError
+from paddleseg_u2net.prediction.jobs import Job, Results, collect
+from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
+from paddleseg_u2net.removal import Crop, Options, parse_background, parse_size
+from paddleseg_u2net.removal.alpha import CLEAN
+from paddleseg_u2net.removal.options import ONLY
+
+# The threshold of `removal.presence` that was calibrated.
+PRESENT = 0.5
+
+_EXAMPLES = """examples:
+  paddleseg_u2net remove photo.jpg                     photo.cutout.png beside it
+  paddleseg_u2net remove photos cutouts                a folder, with all below it
+  curl -s ADDRESS | paddleseg_u2net remove - > cutout.png
+
+docs/background_removal.md has more."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    result = Parser(
+        prog="remove",
+        usage="remove INPUT ... [OUTPUT] [options]",
+        description="Take the background out of images.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = result.add_argument_group("which images, and where to").add_argument
+    add("paths", nargs="+", metavar="INPUT", help="images, folders, lists (.txt), patterns such as "
+        "'photos/**/*.jpg', or - for standard input")  # fmt: skip
+    add("--output", "-o", metavar="OUTPUT", help="a file for one image, a folder for several, or - "
+        "for standard output; may stand behind the inputs without this flag. Else beside each "
+        "image, as NAME.cutout.png")  # fmt: skip
+    add("--name", metavar="TEMPLATE", help="what pictures are called, as in "
+        "'{stem}_cut{suffix}'; else {stem}{suffix} in OUTPUT, {stem}.cutout{suffix} beside "
+        "images")  # fmt: skip
+    add("--skip_existing", action="store_true", help="leave out images whose picture is there")
+    add("--json", type=file_of(".json"), metavar="FILE", help="what became of each image: state, "
+        "error, box and area of the object, seconds")  # fmt: skip
+    add = result.add_argument_group("what is kept").add_argument
+    add("--only", choices=ONLY, default=ONLY[0], help="the foreground, what it leaves of the "
+        "image, or its opacity in grey")  # fmt: skip
+    add("--background", metavar="WHAT", default="transparent", help="what stands behind it: "
+        "transparent, a colour (white, '#f0f0f0'), another picture, blur or blur:2%%: its own, out "
+        "of focus")  # fmt: skip
+    add("--crop", nargs="?", const="0", metavar="MARGIN", help="to the object, with a margin in "
+        "pixels (20) or per cent of it (5%%); '10 20' above and below, at the sides")  # fmt: skip
+    add("--square", action="store_true", help="with --crop: of equal sides")
+    add("--size", metavar="WxH", help="the picture's size; all of it is seen, the background fills "
+        "the rest")  # fmt: skip
+    add = result.add_argument_group("edges and bodies").add_argument
+    add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
+        f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
+        help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
+        "an object")  # fmt: skip
+    group = result.add_argument_group("the model")
+    group.add_argument("--model", "--model_path", default="u2netp", help="a name (u2netp, u2net, "
+        "u2net_human_seg, silueta, ...), weights of any format, a folder with model.pdparams or of "
+        "tools/export.py; else u2netp")  # fmt: skip
+    group.add_argument("--config", help="YAML file; else the one saved beside the model, or what "
+        "the weights say")  # fmt: skip
+    add_opts(group)
+    group = result.add_argument_group("how it runs")
+    add_device(group)
+    add_inference(group)
+    return result
+
+
+def run(argv: List[str]) -> int:
+    """Remove backgrounds; 1 if an image failed, 0 otherwise."""
+    parser = _parser()
+    flags = {"--crop": "0", "--clean": str(CLEAN), "--presence": str(PRESENT)}
+    arguments = parser.parse_intermixed_args(with_defaults(argv, flags))
+    try:
+        options = _options(arguments)
+    except ImageError:  # of the background: no fault of how the command was typed
+        raise
+    except ValueError as error:
+        parser.error(f"--{error}")
+    try:
+        paths, output = inputs_and_output(arguments.paths, arguments.output, bool(arguments.name))
+        names = Names(output, ".png", arguments.name)
+    except ValueError as error:
+        parser.error(str(error))
+    if paths == [STREAM] and sys.stdin.isatty():
+        parser.error("-: standard input is a terminal; send an image to it: remove - < photo.jpg")
+    if output.stream and sys.stdout.isatty():
+        parser.error("standard output is a terminal, which shows no picture; send it on, as in "
+                     "remove - > cutout.png, or name a file")  # fmt: skip
+    with _standard_output(output.stream) as stream:
+        return _remove(arguments, options, paths, output, names, stream)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    if arguments.square and arguments.crop is None:
+        raise ValueError("square: has an effect with --crop only; add it")
+    return Options(
+        only=arguments.only,
+        background=parse_background(arguments.background),
+        crop=None if arguments.crop is None else Crop(arguments.crop, arguments.square),
+        size=None if arguments.size is None else parse_size(arguments.size),
+        clean=arguments.clean,
+        presence=arguments.presence,
+    )
+
+
+@contextlib.contextmanager
+def _standard_output(wanted: bool) -> Iterator[Optional[BinaryIO]]:
+    """Standard output for a picture: what anybody else writes there goes to standard error."""
+    if not wanted:
+        yield None
+        return
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(own), "wb") as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(own, 1)
+        os.close(own)
+
+
+def _remove(
+    arguments: argparse.Namespace,
+    options: Options,
+    paths: Sequence[str],
+    output: Output,
+    names: Names,
+    stream: Optional[BinaryIO],
+) -> int:
+    from paddleseg_u2net.io.files import check_writable
+    from paddleseg_u2net.log import logger, start_logging
+    from paddleseg_u2net.prediction.removal import SKIPPED, Report, check_outputs, remove_files
+    from paddleseg_u2net.predictor.load import load_model
+    from paddleseg_u2net.removal import Remover
+
+    start_logging(stream=sys.stderr if stream else sys.stdout)
+    if arguments.json:
+        check_writable(arguments.json, name=f"--json {arguments.json}")
+    works = _works(paths, output, names, stream)
+    check_outputs(works, output.folder)
+    model = load_model(
+        arguments.model,
+        arguments.config,
+        [*arguments.opts, *inference_opts(arguments)],
+        arguments.backend,
+        arguments.device,
+        arguments.threads,
+        upsampling=arguments.upsampling,
+    )
+    logger.info(str(model))
+    report = Report({"model": str(model.source), "settings": _settings(arguments)})
+    left = works
+    if arguments.skip_existing:
+        left = [work for work in works if not _exists(work.output)]
+        for work in works:
+            if _exists(work.output):
+                report.add(work, SKIPPED)
+    try:
+        failures = remove_files(
+            Remover(model.pipeline, model.in_channels),
+            left,
+            options,
+            report,
+            on_failure=lambda failure: logger.error(failure.reason),
+        )
+    finally:
+        if arguments.json:
+            report.write(arguments.json, works)
+    done = len(left) - len(failures)
+    skipped = f", {len(works) - len(left)} were there" if len(left) < len(works) else ""
+    logger.info(f"Done: {done} of {_images(len(works))}{skipped}, {_where(works, output)}")
+    if failures:
+        logger.error(f"{_images(len(failures))} failed; the lines above say why")
+    return 1 if failures else 0
+
+
+def _works(
+    paths: Sequence[str], output: Output, names: Names, stream: Optional[BinaryIO]
+) -> List[Any]:
+    """Images and their outputs."""
+    from paddleseg_u2net.prediction.removal import Work
+
+    if list(paths) == [STREAM]:
+        content: Optional[bytes] = sys.stdin.buffer.read()
+        jobs = [Job(Path("standard input"), Path("standard input"))]
+    else:
+        content = None
+        folders = [output.folder] if output.folder else []
+        earlier = Results("that an earlier run wrote", folders, names.is_result)
+        jobs = collect(list(paths), results=earlier, flag="")
+    one = stream or output.file
+    if one is not None:
+        return [Work(jobs[0].image, one, content)]
+    return [Work(job.image, path, content) for job, path in zip(jobs, names(jobs))]
+
+
+def _exists(output: Any) -> bool:
+    return isinstance(output, Path) and output.is_file()
+
+
+def _settings(arguments: argparse.Namespace) -> Dict[str, Any]:
+    """What was asked for, but for files."""
+    files = ("paths", "output", "json", "model", "skip_existing")
+    return {name: value for name, value in vars(arguments).items() if name not in files}
+
+
+def _where(works: Sequence[Any], output: Output) -> str:
+    if output.folder:
+        return f"in {output.folder}"
+    if len(works) == 1:
+        return f"in {'standard output' if output.stream else works[0].output}"
+    return "beside the images"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

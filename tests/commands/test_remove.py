@@ -1,0 +1,256 @@
+"""`remove`, typed as users type it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paddleseg_u2net.commands import main
+from paddleseg_u2net.weights import write_weights
+from tests.prediction.making import noise, picture, tree
+from tests.weights import narrow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "narrow.pth"
+    write_weights(path, narrow.state())
+    return ["--model", str(path), "--opts", "preprocess.size=[32,32]"]
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder of two images, one of them deeper, where the command is typed."""
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "photos/a.jpg", noise(40, 50, 3))
+    picture(tmp_path / "photos/deep/b.png", noise(30, 20, 3, seed=1))
+    return tmp_path
+
+
+def typed(*words, **how):
+    words = [sys.executable, str(ROOT / "tools/remove.py"), *words]
+    return subprocess.run(words, capture_output=True, **how)
+
+
+def test_pictures_are_those_of_predict(photos, model):
+    name, path, *opts = model
+    assert main("remove", ["photos", "cut", *model]) == 0
+    words = ["--image_path", "photos", "--save_dir", "result", "--pictures", "cutout"]
+    assert main("predict", [*words, f"{name}_path", path, *opts]) == 0
+    found = tree(photos / "cut")
+    assert sorted(found) == ["a.png", "deep/b.png"]
+    assert found == tree(photos / "result/cutout")
+
+
+def test_beside_the_images_and_again(photos, model, capsys):
+    for _ in range(2):
+        assert main("remove", ["photos", *model]) == 0
+        assert sorted(tree(photos)) == [
+            "photos/a.cutout.png",
+            "photos/a.jpg",
+            "photos/deep/b.cutout.png",
+            "photos/deep/b.png",
+        ]
+    said = capsys.readouterr().out
+    assert "Left out 2 that an earlier run wrote" in said
+    assert "Done: 2 of 2 images, beside the images" in said
+
+
+def test_an_output_folder_inside_the_input(photos, model, capsys):
+    for _ in range(2):
+        assert main("remove", ["photos", "photos/cut", *model]) == 0
+        assert sorted(tree(photos / "photos/cut")) == ["a.png", "deep/b.png"]
+    assert "Left out 2 that an earlier run wrote" in capsys.readouterr().out
+
+
+def test_names_only_what_is_missing_and_the_report(photos, model, capsys):
+    words = ["photos", "--name", "{stem}_cut{suffix}", "--only", "mask", "--json", "r.json"]
+    words += ["--skip_existing", *model]
+    assert main("remove", words) == 0
+    with Image.open("photos/a_cut.png") as mask:
+        assert (mask.mode, mask.size) == ("L", (50, 40))
+    Path("photos/a_cut.png").write_bytes(b"")
+    Path("photos/deep/b_cut.png").unlink()
+    assert main("remove", words) == 0
+    assert Path("photos/a_cut.png").read_bytes() == b""
+    told = json.loads(Path("r.json").read_text())
+    assert [(entry["input"], entry["state"]) for entry in told["pictures"]] == [
+        ("photos/a.jpg", "skipped"),
+        ("photos/deep/b.png", "done"),
+    ]
+    assert told["settings"]["only"] == "mask" and told["model"].endswith("narrow.pth")
+    assert "Done: 1 of 2 images, 1 were there, beside the images" in capsys.readouterr().out
+
+
+def test_standard_input_and_output_hold_the_picture_alone(photos, model):
+    assert main("remove", ["photos/a.jpg", "a.png", *model]) == 0
+    content = Path("photos/a.jpg").read_bytes()
+    for words in (["-"], ["-", "-"]):
+        done = typed(*words, *model, input=content)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == Path("a.png").read_bytes()
+        assert b"Done: 1 of 1 image, in standard output" in done.stderr
+    broken = typed("-", *model, input=content[:300])
+    assert (broken.returncode, broken.stdout) == (1, b"")
+    assert b"standard input: expected a whole picture" in broken.stderr
+    nothing = typed("-", *model, input=b"")
+    assert nothing.returncode == 1 and b"standard input: expected a picture" in nothing.stderr
+
+
+def test_nothing_else_is_written_to_standard_output(photos, model):
+    """Also what a library prints, from Python or C."""
+    code = (
+        "import os, sys; from paddleseg_u2net.commands import end_by, remove\n"
+        "load = remove._works\n"
+        "def loud(*what):\n"
+        "    print('from Python'); os.write(1, b'from C'); return load(*what)\n"
+        "remove._works = loud\n"
+        f"end_by('remove', ['photos/a.jpg', '-', *{model!r}])"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"\x89PNG") and done.stdout.endswith(b"IEND\xaeB`\x82")
+    assert b"from Python" in done.stderr and b"from C" in done.stderr
+
+
+def test_no_picture_is_written_to_a_terminal(photos, model):
+    ours, theirs = pty.openpty()
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "-", *model]
+    done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert b"standard output is a terminal" in done.stderr
+    words = [*words[:2], "-", *model]
+    done = subprocess.run(words, stdin=theirs, capture_output=True)
+    assert done.returncode == 2 and b"standard input is a terminal" in done.stderr
+    os.close(ours), os.close(theirs)
+
+
+def test_a_reader_that_has_gone_is_no_traceback(photos, model):
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "-", *model]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    assert process.wait() == 141
+
+
+def test_a_full_device_is_an_error(photos, model):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "-", *model]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
+    Path("photos/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert main("remove", ["photos", "out", *model, "--json", "r.json"]) == 1
+    assert sorted(tree(photos / "out")) == ["a.png", "deep/b.png"]
+    out = capsys.readouterr().out
+    assert "photos/broken.png: expected" in out and "Done: 2 of 3 images, in out" in out
+    states = [entry["state"] for entry in json.loads(Path("r.json").read_text())["pictures"]]
+    assert states == ["done", "failed", "done"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nowhere"], 1, "nowhere: expected an image"),
+        (["nowhere.jpg", "x.png"], 1, "nowhere.jpg: expected an image"),
+        (["photos/a.jpg", "x.png", "--model", "u2netpp"], 1, "did you mean u2netp?"),
+        (["photos/a.jpg", "x.png", "--model", "no/such.pth"], 1, "no/such.pth: expected a file of"),
+        (["photos", "x", "--json", "photos/a.jpg/r.json"], 1, "photos/a.jpg is a file"),
+        (["photos", "photos/a.jpg/x"], 1, "photos/a.jpg is a file"),
+        (["photos", "--name", "{stem}{suffix}"], 1, "b.png is one of the images and would be"),
+        (["photos/a.jpg", "--output", "photos/a.jpg"], 1, "a.jpg is one of the images and would"),
+        ([], 2, "the following arguments are required: INPUT"),
+        (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
+        (["photos", "--name", "x"], 2, "--name x: expected a name of {stem} and {suffix}"),
+        (["photos", "--only", "mas"], 2, "argument --only: expected one of foreground, background"),
+        (["photos", "--background", "whit"], 2, "--background: expected transparent, a colour"),
+        (["photos", "--background", "no.jpg"], 1, "no.jpg: expected a picture file, found nothing"),
+        (["photos", "--background", "x.jpg"], 1, "x.jpg: expected a picture, found "),
+        (["photos", "--square"], 2, "--square: has an effect with --crop only; add it"),
+        (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
+        (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
+        (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
+        (["photos", "x.png"], 2, "x.png: expected a folder for the pictures of several images"),
+    ],
+)
+def test_errors_are_one_line(photos, model, words, code, said, capsys, monkeypatch):
+    monkeypatch.delenv("U2NET_DEBUG", raising=False)
+    Path("x.jpg").write_text("no picture")
+    before = tree(photos)
+    words = words if "--model" in words else [*words, *model]
+    if code == 2:
+        with pytest.raises(SystemExit) as ended:
+            main("remove", words)
+        assert ended.value.code == 2
+    else:
+        assert main("remove", words) == 1
+    out, err = capsys.readouterr()
+    assert said in out + err and "Traceback" not in out + err
+    assert tree(photos) == before
+
+
+def test_flags_may_stand_between_the_paths(photos, model):
+    assert main("remove", ["photos/a.jpg", "--only", "background", "x.png", *model]) == 0
+    with Image.open("x.png") as found, Image.open("photos/a.jpg") as image:
+        alpha = np.array(found)[..., 3]
+        assert found.size == image.size and 0 < alpha.mean() < 255
+
+
+def opened(path):
+    with Image.open(path) as found:
+        return found.mode, np.array(found)
+
+
+@pytest.mark.parametrize("behind", ["#204060", "#20406080", "scene.png"])
+def test_a_background_is_what_pillow_puts_behind(photos, model, behind):
+    picture(Path("scene.png"), noise(40, 50, 3, seed=7))
+    assert main("remove", ["photos/a.jpg", "plain.png", *model]) == 0
+    assert main("remove", ["photos/a.jpg", "x.png", "--background", behind, *model]) == 0
+    front = Image.open("plain.png")
+    back = Image.open(behind).convert("RGBA") if behind == "scene.png" else None
+    back = back or Image.new("RGBA", front.size, behind)
+    expected = np.array(Image.alpha_composite(back, front)).astype(int)
+    mode, found = opened("x.png")
+    assert mode == ("RGBA" if len(behind) == 9 and "." not in behind else "RGB")
+    assert np.abs(found - expected[..., : found.shape[2]]).max() <= 1
+
+
+def test_a_crop_a_square_and_a_size(photos, model):
+    sizes = {}
+    for name, words in {
+        "plain.png": ["--crop", "photos/a.jpg", "plain.png"],
+        "wide.png": ["photos/a.jpg", "wide.png", "--crop", "10 20px"],
+        "square.png": ["photos/a.jpg", "square.png", "--crop", "0", "--square"],
+        "size.png": ["photos/a.jpg", "size.png", "--size", "70x35"],
+    }.items():
+        assert main("remove", [*words, *model]) == 0
+        sizes[name] = Image.open(name).size
+    width, height = sizes["plain.png"]
+    assert sizes["wide.png"] == (width + 40, height + 20)
+    assert sizes["square.png"] == (max(width, height),) * 2
+    assert sizes["size.png"] == (70, 35)
+
+
+def test_presence_makes_a_picture_empty_and_says_so(photos, model):
+    words = ["photos", "out", "--json", "r.json", "--presence", "1", *model]
+    assert main("remove", words) == 0
+    told = json.loads(Path("r.json").read_text())
+    assert [entry["state"] for entry in told["pictures"]] == ["empty", "empty"]
+    assert told["settings"]["presence"] == 1
+    assert not opened("out/a.png")[1].any()
