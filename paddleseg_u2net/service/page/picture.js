@@ -2,6 +2,7 @@
 
 import { PngWriter, breathe, readPng } from "./png.js";
 import { Edits } from "./brush.js";
+import { ask } from "./queue.js";
 
 const STRIP = 128; // rows that are read or made at once
 
@@ -27,13 +28,30 @@ export class Picture {
     return this.state === "done" || this.state === "empty";
   }
 
-  /** Decodes what there is of it, as the browser shows it: upright, in sRGB. */
-  async open() {
-    const pixels = (this.pixels ??= new Pixels(await decoded(this.file)));
+  /** Decodes what there is of it, as it is to be seen: upright, in sRGB. */
+  open() {
+    const last = this.opening ?? Promise.resolve();
+    return (this.opening = last.catch(() => {}).then(() => this.#open()));
+  }
+
+  async #open() {
+    const pixels = (this.pixels ??= new Pixels(await this.#seen()));
     if (this.maskFile && !pixels.found) await pixels.takeMask(this.maskFile);
     if (this.coloursFile && !pixels.colours) await pixels.takeColours(this.coloursFile);
     if (pixels.found) pixels.mask = (this.edits ??= new Edits(pixels)).mask;
     return pixels;
+  }
+
+  /** The file as the browser decodes it, or put together of what the service makes of it. */
+  async #seen() {
+    try {
+      return await decoded(this.file);
+    } catch (error) {
+      if (!this.finished) throw error;
+      const parts = ["foreground", "background"].map((only) => ask(this, only));
+      const [front, back] = await Promise.all(parts);
+      return together(await readPng(front.blob), await readPng(back.blob));
+    }
   }
 
   /** Frees the pixels, and the mask where it is only the service's. */
@@ -120,7 +138,19 @@ export function* strips({ left = 0, top = 0, width, height }, rows = STRIP) {
 
 /** A file or a blob as `{ width, height, data }`, RGBA. */
 async function decoded(file) {
-  const bitmap = await createImageBitmap(file);
+  return (await withOpacity(file)) ?? drawn(await createImageBitmap(file));
+}
+
+/** A PNG with opacity, exactly; null if it is none, or says more of its colours than they are. */
+async function withOpacity(file) {
+  const header = new Uint8Array(await file.slice(0, 26).arrayBuffer());
+  if (header[1] !== 0x50 || header[2] !== 0x4e || header[25] !== 6) return null;
+  const read = await readPng(file).catch(() => null);
+  const others = ["iCCP", "gAMA", "cHRM", "cICP", "eXIf"];
+  return read && !read.names.some((name) => others.includes(name)) ? read : null;
+}
+
+async function drawn(bitmap) {
   const { width, height } = bitmap;
   const data = new Uint8ClampedArray(width * height * 4);
   const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
@@ -135,6 +165,18 @@ async function decoded(file) {
   return { width, height, data };
 }
 
+/** A picture of its foreground and its background, whose opacities are 1 together. */
+async function together({ width, height, data, profile }, back) {
+  const whole = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i += 4) {
+    const share = data[i + 3] / 255;
+    for (let c = 0; c < 3; c++) whole[i + c] = share * data[i + c] + (1 - share) * back.data[i + c];
+    whole[i + 3] = 255;
+  }
+  const picture = { width, height, data: whole, profile };
+  return profile ? { ...picture, data: await inSrgb(picture) } : picture;
+}
+
 /**
  * Colours of another profile as sRGB's. The browser converts them, from a PNG without opacity:
  * from one with it they would come rounded.
@@ -146,7 +188,7 @@ async function inSrgb({ width, height, data, profile }) {
     await writer.write(everyColour(rows));
     await breathe();
   }
-  return (await decoded(await writer.blob())).data;
+  return (await drawn(await createImageBitmap(await writer.blob()))).data;
 }
 
 function everyColour(rows) {

@@ -35,18 +35,19 @@ export function crc32(...pieces) {
 /**
  * Reads a PNG of 8 or 16 bits that is neither interlaced nor of a palette.
  *
- * Returns `{ width, height, channels, data, profile }`: 8 bits a value, and the bytes of its
- * colour profile's chunk, or null.
+ * Returns `{ width, height, channels, data, names, profile }`: 8 bits a value, the names of its
+ * chunks, and the bytes of its colour profile's one, or null.
  */
 export async function readPng(blob) {
   const file = new Uint8Array(await blob.arrayBuffer());
   if (!SIGNATURE.every((byte, i) => file[i] === byte)) throw new Error("not a PNG");
   const view = new DataView(file.buffer);
-  const packed = [];
+  const [names, packed] = [[], []];
   let profile = null;
   for (let at = 8; at + 12 <= file.length; at += view.getUint32(at) + 12) {
     const name = String.fromCharCode(...file.subarray(at + 4, at + 8));
     const content = file.subarray(at + 8, at + 8 + view.getUint32(at));
+    names.push(name);
     if (name === "IDAT") packed.push(content);
     if (name === "iCCP") profile = content;
   }
@@ -58,7 +59,8 @@ export async function readPng(blob) {
   const step = (channels * depth) / 8;
   const rows = new Uint8Array(await new Response(inflated).arrayBuffer());
   const data = await unfiltered(rows, width * step, height, step);
-  return { width, height, channels, data: depth === 8 ? data : highBytes(data), profile };
+  const bytes = depth === 8 ? data : highBytes(data);
+  return { width, height, channels, data: bytes, names, profile };
 }
 
 async function unfiltered(rows, length, height, step) {
