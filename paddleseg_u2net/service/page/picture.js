@@ -4,7 +4,7 @@ import { PngWriter, breathe, readPng } from "./png.js";
 import { Edits } from "./brush.js";
 import { ask } from "./queue.js";
 
-const STRIP = 128; // rows that are read or made at once
+const STRIP = 2 ** 17; // pixels that are read or made at once, in whole rows
 
 export class Picture {
   constructor(file) {
@@ -131,7 +131,7 @@ export class SizeError extends Error {
 }
 
 /** The boxes of a picture, or of a box of it, from top to bottom. */
-export function* strips({ left = 0, top = 0, width, height }, rows = STRIP) {
+export function* strips({ left = 0, top = 0, width, height }, rows = Math.ceil(STRIP / width)) {
   for (let y = 0; y < height; y += rows)
     yield { left, top: top + y, width, height: Math.min(rows, height - y) };
 }
@@ -153,10 +153,10 @@ async function withOpacity(file) {
 async function drawn(bitmap) {
   const { width, height } = bitmap;
   const data = new Uint8ClampedArray(width * height * 4);
-  const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
+  const canvas = new OffscreenCanvas(width, Math.min(Math.ceil(STRIP / width), height));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   for (const strip of strips({ width, height })) {
-    context.clearRect(0, 0, width, STRIP);
+    context.clearRect(0, 0, width, canvas.height);
     context.drawImage(bitmap, 0, -strip.top);
     data.set(context.getImageData(0, 0, width, strip.height).data, strip.top * width * 4);
     await breathe();
@@ -191,9 +191,14 @@ async function inSrgb({ width, height, data, profile }) {
   return (await drawn(await createImageBitmap(await writer.blob()))).data;
 }
 
-function everyColour(rows) {
+/** RGB of RGBA. */
+export function everyColour(rows) {
   const found = new Uint8Array((rows.length / 4) * 3);
-  for (let from = 0, to = 0; from < rows.length; from++) if (from % 4 < 3) found[to++] = rows[from];
+  for (let from = 0, to = 0; from < rows.length; from += 4, to += 3) {
+    found[to] = rows[from];
+    found[to + 1] = rows[from + 1];
+    found[to + 2] = rows[from + 2];
+  }
   return found;
 }
 

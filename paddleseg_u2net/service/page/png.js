@@ -98,8 +98,9 @@ const undo = [
 ];
 
 function paeth(left, up, corner) {
-  const guess = left + up - corner;
-  const [a, b, c] = [Math.abs(guess - left), Math.abs(guess - up), Math.abs(guess - corner)];
+  const a = Math.abs(up - corner);
+  const b = Math.abs(left - corner);
+  const c = Math.abs(left + up - 2 * corner);
   return a <= b && a <= c ? left : b <= c ? up : corner;
 }
 
@@ -137,16 +138,10 @@ export class PngWriter {
   async write(bytes) {
     const { length, step } = this;
     const filtered = new Uint8Array((bytes.length / length) * (length + 1));
-    for (let from = 0, to = 0; from < bytes.length; from += length) {
-      filtered[to++] = PAETH;
+    for (let from = 0, to = 0; from < bytes.length; from += length, to += length + 1) {
       const row = bytes.subarray(from, from + length);
-      for (let x = 0; x < length; x++) {
-        const guess =
-          x < step
-            ? this.above[x]
-            : paeth(row[x - step], this.above[x], this.above[x - step]);
-        filtered[to++] = row[x] - guess;
-      }
+      filtered[to] = PAETH;
+      differences(row, this.above, step, filtered.subarray(to + 1));
       this.above = row.slice();
     }
     await this.packing.write(filtered);
@@ -157,6 +152,12 @@ export class PngWriter {
     await this.packed;
     return new Blob([...this.parts, ...chunk("IEND", new Uint8Array())], { type: "image/png" });
   }
+}
+
+function differences(row, above, step, found) {
+  for (let x = 0; x < step; x++) found[x] = row[x] - above[x];
+  for (let x = step; x < row.length; x++)
+    found[x] = row[x] - paeth(row[x - step], above[x], above[x - step]);
 }
 
 function chunk(name, bytes) {
