@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
 
 from paddleseg_u2net.removal.crop import frame
@@ -10,12 +12,16 @@ from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.render import cutout
 
 
-def composed(picture: np.ndarray, alpha: np.ndarray, options: Options) -> np.ndarray:
+def composed(
+    picture: np.ndarray, alpha: np.ndarray, options: Options, profile: Optional[bytes] = None
+) -> np.ndarray:
     """The finished picture, with what is behind it, cut and at its size.
 
     Args:
         picture: uint8 or uint16, (H, W, 3) or (H, W, 4).
         alpha: the foreground's opacity, uint8 (H, W).
+        profile: the ICC profile of the picture's colours, which a background is brought to; None:
+            they are sRGB's.
 
     Returns:
         Of the picture's type: (h, w, 4), not multiplied by opacity; (h, w, 3) on a background that
@@ -29,7 +35,7 @@ def composed(picture: np.ndarray, alpha: np.ndarray, options: Options) -> np.nda
         return framed(alpha, shown)
     kept = alpha if options.only == "foreground" else 255 - alpha
     front = framed(cutout(picture, kept), shown)
-    behind = options.background.behind(shown, picture, alpha)
+    behind = options.background.in_profile(profile).behind(shown, picture, alpha)
     return front if behind is None else over(front, behind)
 
 
