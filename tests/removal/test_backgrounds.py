@@ -98,6 +98,15 @@ def test_composing_is_that_of_pillow(channels):
     assert np.abs(found[..., :3] - exact)[seen].max() <= 0.501
 
 
+def test_every_mixture_is_rounded_to_the_nearest():
+    front = np.zeros((256, 256, 4), np.uint8)
+    front[..., :3], front[..., 3] = np.arange(256)[:, None, None], np.arange(256)
+    for value in (0, 1, 100, 254, 255):
+        share = front[..., 3:] / 255
+        exact = front[..., :3] * share + value * (1 - share)
+        assert np.abs(over(front, np.full((1, 1, 3), value, np.uint8)) - exact).max() < 0.5
+
+
 def test_composing_of_16_bits_is_exact_to_its_digit():
     front, behind = noise(50, 70, 4, dtype=np.uint16), noise(50, 70, 3, dtype=np.uint16, seed=1)
     share = front[..., 3:] / 65535
