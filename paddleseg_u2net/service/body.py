@@ -32,7 +32,7 @@ class _InMemory(MultiPartParser):
     max_file_size = spool_max_size  # its name in older versions
 
 
-async def read_sent(request: Request, settings: Settings, raw: str = "file") -> Sent:
+async def read_sent(request: Request, settings: Settings, raw: str) -> Sent:
     """All that a request says: its query, and a form, a JSON object, or a picture as its body.
 
     Args:

@@ -43,7 +43,7 @@ def test_what_is_not_there_or_wrong_is_named(client):
         (client.remove(encoded(square())[:60]), 400, "invalid_picture"),
         (client.remove(only="all"), 400, "invalid_parameter"),
         (client.remove(colour="red"), 400, "unknown_parameter"),
-        (client.remove(model="u3net"), 400, "invalid_parameter"),
+        (client.remove(model="u3net"), 400, "unknown_model"),
         (client.get("/api/remov"), 404, "not_found"),
         (client.request("PUT", "/api/remove"), 405, "method_not_allowed"),
     ):
