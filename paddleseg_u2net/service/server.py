@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from paddleseg_u2net import signals
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
-from paddleseg_u2net.service.connection import connection_class
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.connection import connection_class
 
 
 class _Server(uvicorn.Server):

@@ -11,18 +11,18 @@ from functools import partial
 from typing import Any, Dict, Optional
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from paddleseg_u2net.removal import Background, Plain
 from paddleseg_u2net.removal.backgrounds import parse_colour
 from paddleseg_u2net.service import pictures
 from paddleseg_u2net.service.api import picture_of
-from paddleseg_u2net.service.errors import ServiceError
-from paddleseg_u2net.service.openapi import answers, sent
-from paddleseg_u2net.service.parameters import checked
-from paddleseg_u2net.service.removebg_picture import FORMATS, SIZES, Wanted, finished
+from paddleseg_u2net.service.parameters import checked, values
+from paddleseg_u2net.service.removebg.picture import FORMATS, SIZES, Wanted, finished
 from paddleseg_u2net.service.service import Asked, Service
+from paddleseg_u2net.service.web.errors import ServiceError
+from paddleseg_u2net.service.web.openapi import answers, sent
 
 PATH = "/v1.0/removebg"
 _SOURCES = ("image_file", "image_file_b64", "image_url")
@@ -89,7 +89,9 @@ class RemoveBgParameters(BaseModel):
         json_schema_extra={"enum": list(FORMATS)},
     )
     channels: str = Field("rgba", json_schema_extra={"enum": ["rgba", "alpha"]})
-    roi: str = Field("0% 0% 100% 100%", description="x1 y1 x2 y2, each in px or %: what is looked at")
+    roi: str = Field(
+        "0% 0% 100% 100%", description="x1 y1 x2 y2, each in px or %: what is looked at"
+    )
     crop: bool = Field(False, description="Cut off what is empty around the object")
     crop_margin: str = Field("0", description="30px or 10%, one, two or four of them")
     scale: str = Field("original", description="Of the object in the picture: 10% to 100%")
@@ -115,7 +117,7 @@ class RemoveBgParameters(BaseModel):
             self.crop_margin if self.crop else None,
             self.scale,
             self.position,
-        )
+        ).check()
 
 
 def add_removebg(app: FastAPI, service: Service) -> None:
@@ -146,10 +148,8 @@ async def _removed(asked: Asked) -> Response:
     if sum(given) > 1:
         told = f"{', '.join(_BACKGROUNDS)}: there can be one of them, got {sum(given)}"
         raise ServiceError(400, "multiple_backgrounds", told)
-    try:
+    with values():
         wanted, background = parameters.wanted(), colour(parameters.bg_color)
-    except ValueError as error:
-        raise ServiceError(400, "invalid_parameter", str(error)) from error
 
     async def content() -> bytes:
         nonlocal background

@@ -8,15 +8,17 @@ import re
 import zipfile
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-import cv2
 import numpy as np
 
+from paddleseg_u2net.io.images import Metadata, eight_bit
 from paddleseg_u2net.removal import Background, Box, Crop, NothingFound, Options, Remover
 from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Frame
+from paddleseg_u2net.removal.encoding import FORMATS as FILES
+from paddleseg_u2net.removal.encoding import Encoding, encode
 from paddleseg_u2net.removal.framing import framed
-from paddleseg_u2net.service.errors import ServiceError
-from paddleseg_u2net.service.pictures import Answer, decoded, encoded, removed
+from paddleseg_u2net.service.pictures import Answer, decoded, refusals, removed
+from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.work import Job
 
 SIZES: Dict[str, float] = {
@@ -153,7 +155,9 @@ def finished(
     Raises:
         ServiceError: 400, there is no object in it, or it cannot be read.
     """
-    picture = _reduced(decoded(job, content, "image_file"), SIZES[wanted.size])
+    original = decoded(job, content, "image_file")
+    picture = original.picture
+    picture = _reduced(eight_bit(picture) if picture.dtype == np.uint16 else picture, wanted.size)
     height, width = picture.shape[:2]
     left, top, right, bottom = wanted.region(width, height)
     if (right - left) * (bottom - top) == 0:
@@ -164,7 +168,8 @@ def finished(
     with job.step("finish"):
         front, alpha = found.picture, found.alpha
         if part.shape != picture.shape:
-            front, alpha = np.zeros_like(picture), np.zeros((height, width), np.uint8)
+            front = np.zeros((height, width, 4), np.uint8)
+            alpha = np.zeros((height, width), np.uint8)
             front[top:bottom, left:right] = found.picture
             alpha[top:bottom, left:right] = found.alpha
         try:
@@ -188,32 +193,33 @@ def finished(
         "X-Foreground-Height": str(box[3] - box[1]),
         "X-Credits-Charged": "0",
     }
-    with job.step("encode"):
-        result, media_type = _encoded(shown, wanted.format)
+    with job.step("encode"), refusals():
+        result, media_type = _encoded(shown, original.metadata, wanted.format)
     return Answer(result, media_type, headers, alpha.size)
 
 
-def _reduced(picture: np.ndarray, most: float) -> np.ndarray:
-    """A picture of no more pixels, in its proportions."""
+def _reduced(picture: np.ndarray, size: str) -> np.ndarray:
+    """A picture of no more pixels than a size has, in its proportions."""
     height, width = picture.shape[:2]
-    factor = math.sqrt(most / (width * height))
+    factor = math.sqrt(SIZES[size] / (width * height))
     if factor >= 1:
         return picture
     size = max(1, int(width * factor)), max(1, int(height * factor))
     return framed(picture, Frame((0, 0, width, height), size), "edge")
 
 
-def _encoded(picture: np.ndarray, format_name: str) -> Tuple[bytes, str]:
+def _encoded(picture: np.ndarray, metadata: Metadata, format_name: str) -> Tuple[bytes, str]:
     """The content of a file, and its type."""
     if format_name == "zip":
-        return _zipped(picture), "application/zip"
+        return _zipped(picture, metadata), "application/zip"
     if format_name == "auto":
         clear = picture.ndim == 3 and picture.shape[2] == 4 and picture[..., 3].min() < 255
         format_name = "png" if clear or picture.ndim == 2 else "jpg"
-    return encoded(picture, format_name)
+    encoding = Encoding(format_name)
+    return encode(picture, metadata, encoding), FILES[format_name].media_type
 
 
-def _zipped(picture: np.ndarray) -> bytes:
+def _zipped(picture: np.ndarray, metadata: Metadata) -> bytes:
     """An archive of the colours and the opacity, each in a file."""
     if picture.ndim == 2:
         colours, alpha = np.zeros((*picture.shape, 3), np.uint8), picture
@@ -223,6 +229,6 @@ def _zipped(picture: np.ndarray) -> bytes:
         alpha = picture[..., 3] if picture.shape[2] == 4 else opaque
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:  # both are compressed already
-        archive.writestr("color.jpg", encoded(colours, "jpg")[0])
-        archive.writestr("alpha.png", encoded(np.ascontiguousarray(alpha), "png")[0])
+        archive.writestr("color.jpg", _encoded(colours, metadata, "jpg")[0])
+        archive.writestr("alpha.png", _encoded(np.ascontiguousarray(alpha), metadata, "png")[0])
     return stream.getvalue()
