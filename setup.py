@@ -77,11 +77,14 @@ setup(
         "rar": ["rarfile"],
         "dev": [
             "httpx",
+            "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",
             "onnx",
             "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
+            "piexif",
             "pillow-heif",
+            "pypng",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -183,11 +183,12 @@ def raw_mode(tile: Any) -> str:
 
 def has_deep_colours(picture: Any) -> bool:
     """Whether a Pillow picture, not yet decoded, has colours (or grey and alpha) of 16 bits."""
+    tiles = getattr(picture, "tile", [])  # a picture that is of no file has none
     if picture.mode.startswith("I"):
         return False
     if picture.format == "PPM":
-        return any(isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in picture.tile)
-    return any(_DEEP.search(raw_mode(tile)) for tile in picture.tile)
+        return any(isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in tiles)
+    return any(_DEEP.search(raw_mode(tile)) for tile in tiles)
 
 
 def _why_not(head: bytes, error: Exception) -> str:

@@ -67,11 +67,10 @@ export async function fetchColours(picture) {
 }
 
 /** One answer of the service as a PNG; waits as long as a busy service says. */
-async function ask(picture, only) {
+export async function ask(picture, only) {
   const form = new FormData();
   form.append("file", picture.file, picture.name);
-  for (const [name, value] of Object.entries({ only }))
-    form.append(name, value);
+  form.append("only", only);
   const { signal } = picture.gone;
   for (;;) {
     const asked = fetch("api/remove", { method: "POST", body: form, signal });
