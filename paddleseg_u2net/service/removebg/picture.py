@@ -11,7 +11,15 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net.io.images import Metadata, eight_bit
-from paddleseg_u2net.removal import Background, Box, Crop, NothingFound, Options, Remover
+from paddleseg_u2net.removal import (
+    TRANSPARENT,
+    Background,
+    Box,
+    Crop,
+    NothingFound,
+    Options,
+    Remover,
+)
 from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Frame
 from paddleseg_u2net.removal.encoding import FORMATS as FILES
@@ -182,7 +190,7 @@ def finished(
             shown = framed(alpha, frame)
         else:
             shown = framed(front, frame)
-            behind = background and background.behind(frame, picture, alpha)
+            behind = (background or TRANSPARENT).behind(frame, picture, alpha)
             shown = shown if behind is None else over(shown, behind)
     headers = {
         "X-Width": str(shown.shape[1]),
@@ -204,8 +212,8 @@ def _reduced(picture: np.ndarray, size: str) -> np.ndarray:
     factor = math.sqrt(SIZES[size] / (width * height))
     if factor >= 1:
         return picture
-    size = max(1, int(width * factor)), max(1, int(height * factor))
-    return framed(picture, Frame((0, 0, width, height), size), "edge")
+    small = max(1, int(width * factor)), max(1, int(height * factor))
+    return framed(picture, Frame((0, 0, width, height), small), "edge")
 
 
 def _encoded(picture: np.ndarray, metadata: Metadata, format_name: str) -> Tuple[bytes, str]:
