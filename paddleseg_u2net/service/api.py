@@ -8,10 +8,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from paddleseg_u2net.service import pictures
-from paddleseg_u2net.service.errors import ServiceError
-from paddleseg_u2net.service.openapi import answers, query, sent
-from paddleseg_u2net.service.parameters import RemoveParameters, checked, options
+from paddleseg_u2net.service.parameters import RemoveParameters, checked, values
 from paddleseg_u2net.service.service import Asked, Service
+from paddleseg_u2net.service.web.errors import ServiceError
+from paddleseg_u2net.service.web.openapi import answers, query, sent
+from paddleseg_u2net.service.work import Job
 
 PATH = "/api/remove"
 _URL = {
@@ -63,18 +64,21 @@ async def _removed(asked: Asked) -> Response:
         code = "missing_file" if file is None else "invalid_parameter"
         told = f"file: expected a picture, got {'none' if file is None else 'a url, too'}"
         raise ServiceError(400, code, told)
-    made = options(parameters)
+    with values():
+        options, encoding = parameters.options(), parameters.encoding()
 
     async def content() -> bytes:
-        nonlocal made
+        nonlocal options
         if background is not None:
             scene = await service.work.aside(pictures.scene, background, service.settings)
-            made = options(parameters, scene)
+            with values():
+                options = parameters.options(scene)
         return await picture_of(service, file, url, "url")
 
-    return await asked.finished(
-        content, lambda job, found: pictures.remove(job, found, remover, made), "file"
-    )
+    def work(job: Job, found: bytes) -> pictures.Answer:
+        return pictures.remove(job, found, remover, options, encoding)
+
+    return await asked.finished(content, work, "file")
 
 
 async def picture_of(

@@ -17,8 +17,8 @@ from typing import Callable, List, Tuple, Union
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.service.errors import ServiceError
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Resolve = Callable[[str, int], List[str]]

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Dict, Iterator, NamedTuple
+from typing import Dict, Iterator, NamedTuple, Sequence
 
 import numpy as np
 
 from paddleseg_u2net.inference.backends import BackendError
-from paddleseg_u2net.io.images import ImageError, decode_image, open_picture, png_bytes
-from paddleseg_u2net.removal import NothingFound, Options, Removed, Remover, Scene
-from paddleseg_u2net.service.errors import ServiceError
+from paddleseg_u2net.io.images import ImageError, Original, decode_original, open_picture
+from paddleseg_u2net.removal import (
+    NothingFound,
+    Options,
+    Removed,
+    Remover,
+    Scene,
+    picture_background,
+)
+from paddleseg_u2net.removal.encoding import FORMATS, Encoding, encode
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.work import Job
+from paddleseg_u2net.text import one_line
 
 
 class Looked(NamedTuple):
@@ -58,7 +67,7 @@ def scene(content: bytes, settings: Settings, name: str = "background") -> Scene
     """A background of a file's content."""
     look(content, settings, name)
     with refusals("invalid_background"):
-        return Scene(decode_image(content, 4, name), name)
+        return picture_background(content, name)
 
 
 @contextlib.contextmanager
@@ -74,10 +83,10 @@ def refusals(code: str = "invalid_picture") -> Iterator[None]:
         raise ServiceError(500, "model_failed", str(error)) from error
 
 
-def decoded(job: Job, content: bytes, name: str) -> np.ndarray:
-    """The pixels of a picture, upright, uint8 (H, W, 4)."""
+def decoded(job: Job, content: bytes, name: str) -> Original:
+    """The pixels of a picture, upright, and what goes along with them."""
     with job.step("decode"), refusals():
-        return decode_image(content, 4, name)
+        return decode_original(content, name)
 
 
 def removed(job: Job, picture: np.ndarray, remover: Remover, options: Options) -> Removed:
@@ -90,16 +99,20 @@ def removed(job: Job, picture: np.ndarray, remover: Remover, options: Options) -
             return remover.finish(picture, probability, options)
 
 
-def remove(job: Job, content: bytes, remover: Remover, options: Options) -> Answer:
+def remove(
+    job: Job, content: bytes, remover: Remover, options: Options, encoding: Encoding
+) -> Answer:
     """The answer of ``/api/remove``."""
-    picture = decoded(job, content, "file")
-    found = removed(job, picture, remover, options)
-    with job.step("encode"):
-        encoded = png_bytes(found.picture)
-    return Answer(encoded, "image/png", told_of(found), found.alpha.size)
+    original = decoded(job, content, "file")
+    found = removed(job, original.picture, remover, options)
+    with job.step("encode"), refusals():
+        file = encode(found.picture, original.metadata, encoding)
+    notes = (*original.notes, *found.notes, *encoding.notes(found.picture))
+    media_type = FORMATS[encoding.format].media_type
+    return Answer(file, media_type, told_of(found, notes), found.alpha.size)
 
 
-def told_of(found: Removed) -> Dict[str, str]:
+def told_of(found: Removed, notes: Sequence[str]) -> Dict[str, str]:
     """Headers that say what was found."""
     told = {
         "X-Presence": f"{found.presence:.6g}",
@@ -108,6 +121,6 @@ def told_of(found: Removed) -> Dict[str, str]:
     }
     if found.box:
         told["X-Box"] = ",".join(map(str, found.box))
-    if found.notes:
-        told["X-Notes"] = "; ".join(found.notes)
+    if notes:
+        told["X-Notes"] = one_line("; ".join(notes)).encode("ascii", "replace").decode()
     return told

@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.removal import Remover
-from paddleseg_u2net.service.body import Sent, read_sent
-from paddleseg_u2net.service.errors import ServiceError, answer
 from paddleseg_u2net.service.fetching import Fetcher
 from paddleseg_u2net.service.metrics import Metrics
 from paddleseg_u2net.service.models import probe
 from paddleseg_u2net.service.pictures import Answer, look
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.body import Sent, read_sent
+from paddleseg_u2net.service.web.errors import ServiceError, answer
 from paddleseg_u2net.service.work import Cancelled, Job, Work, attended
 
 Handler = Callable[["Asked"], Awaitable[Response]]

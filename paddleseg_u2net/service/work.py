@@ -13,9 +13,9 @@ from typing import Any, Callable, Coroutine, Deque, Dict, Iterator, Tuple, TypeV
 
 from fastapi import Request
 
-from paddleseg_u2net.service.errors import ServiceError
 from paddleseg_u2net.service.metrics import Metrics
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 Result = TypeVar("Result")
 
