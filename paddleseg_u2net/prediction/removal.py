@@ -198,8 +198,9 @@ class _Removal:
     def write(self, work: Work, computed: Tuple[Any, ...]) -> None:
         original, probability, seconds = computed
         begun = time.perf_counter()
-        removed = self._remover.finish(original.picture, probability, self._options)
-        content = encode(removed.picture, original.metadata, self._encoding, work.image)
+        picture, metadata = original.picture, original.metadata
+        removed = self._remover.finish(picture, probability, self._options, metadata.profile)
+        content = encode(removed.picture, metadata, self._encoding, work.image)
         if isinstance(work.output, Path):
             write_bytes(work.output, content)
         else:

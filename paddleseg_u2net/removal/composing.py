@@ -66,8 +66,8 @@ def over(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
 def _laid_on_opaque(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """8-bit colours on opaque ones, in whole numbers, which are quicker than floats."""
     share = front[..., 3:].astype(np.uint16)
-    sums = front[..., :3] * share
-    sums += behind * (np.uint16(255) - share)
+    sums = np.multiply(front[..., :3], share)
+    sums += np.multiply(behind, 255 - share)
     sums += 128
     # Divided by 255 and rounded to the nearest.
     sums += sums >> 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Dict, Iterator, NamedTuple, Sequence
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -89,14 +89,20 @@ def decoded(job: Job, content: bytes, name: str) -> Original:
         return decode_original(content, name)
 
 
-def removed(job: Job, picture: np.ndarray, remover: Remover, options: Options) -> Removed:
-    """The picture, finished."""
+def removed(
+    job: Job,
+    picture: np.ndarray,
+    remover: Remover,
+    options: Options,
+    profile: Optional[bytes] = None,
+) -> Removed:
+    """The picture, of this colour profile, finished."""
     with refusals():
         with job.step("network"):
             prepared = remover.prepare(picture)[None]
             probability = remover.pipeline.probabilities(prepared)[0]
         with job.step("finish"):
-            return remover.finish(picture, probability, options)
+            return remover.finish(picture, probability, options, profile)
 
 
 def remove(
@@ -104,7 +110,8 @@ def remove(
 ) -> Answer:
     """The answer of ``/api/remove``."""
     original = decoded(job, content, "file")
-    found = removed(job, original.picture, remover, options)
+    profile = original.metadata.profile
+    found = removed(job, original.picture, remover, options, profile)
     with job.step("encode"), refusals():
         file = encode(found.picture, original.metadata, encoding)
     notes = (*original.notes, *found.notes, *encoding.notes(found.picture))

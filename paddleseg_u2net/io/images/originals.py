@@ -61,13 +61,14 @@ def convert_original(picture: Any, name: PathLike = "picture") -> Original:
 
     Of 16-bit colours Pillow has kept the high bytes.
     """
-    return _original(decoded_picture(picture, name), name)
+    return _original(decoded_picture(picture, name), name, is_first=False)
 
 
-def _original(decoded: DecodedImage, name: PathLike) -> Original:
+def _original(decoded: DecodedImage, name: PathLike, is_first: bool = True) -> Original:
+    """``is_first``: of an animation, whose other frames are left out."""
     notes: List[str] = []
     frames = getattr(decoded.picture, "n_frames", 1)
-    if frames > 1 and decoded.header.format != "MPO":
+    if is_first and frames > 1 and decoded.header.format != "MPO":
         notes.append(f"an animation of {frames} frames: the first is taken")
     with memory_named(name):
         metadata = metadata_of(decoded.picture, decoded.header)
