@@ -78,7 +78,10 @@ async def _removed(asked: Asked) -> Response:
     def work(job: Job, found: bytes) -> pictures.Answer:
         return pictures.remove(job, found, remover, options, encoding)
 
-    return await asked.finished(content, work, "file")
+    def most_made(looked: pictures.Looked) -> int:
+        return pictures.most_made(looked, options, service.settings)
+
+    return await asked.finished(content, work, "file", most_made)
 
 
 async def picture_of(

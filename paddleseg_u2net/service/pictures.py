@@ -26,10 +26,16 @@ from paddleseg_u2net.text import one_line
 
 
 class Looked(NamedTuple):
-    """What a picture's header says: its pixels and its frames."""
+    """What a picture's header says."""
 
-    pixels: int
+    width: int
+    height: int
     frames: int
+
+    @property
+    def pixels(self) -> int:
+        """Of the picture."""
+        return self.width * self.height
 
     def headers(self) -> Dict[str, str]:
         """Of the answer: which frame was taken, of several."""
@@ -60,7 +66,25 @@ def look(content: bytes, settings: Settings, name: str) -> Looked:
             f"({width} x {height}); make the picture smaller"
         )
         raise ServiceError(413, "too_many_pixels", told)
-    return Looked(width * height, getattr(picture, "n_frames", 1))
+    return Looked(width, height, getattr(picture, "n_frames", 1))
+
+
+def most_made(looked: Looked, options: Options, settings: Settings) -> int:
+    """The most pixels that the finished picture can have, whatever is found.
+
+    Raises:
+        ServiceError: those are too many.
+    """
+    found = {"size": options.size[0] * options.size[1]} if options.size else {}
+    if options.crop:
+        above, right, below, left = options.crop.margins(looked.width, looked.height)
+        across, down = left + looked.width + right, above + looked.height + below
+        found["crop"] = max(across, down) ** 2 if options.crop.square else across * down
+    for name, count in found.items():
+        if count > settings.max_pixels:
+            told = f"{name}: expected at most {settings.max_pixels} pixels, asked for {count}"
+            raise ServiceError(400, "invalid_parameter", told)
+    return max(found.values(), default=0)
 
 
 def scene(content: bytes, settings: Settings, name: str = "background") -> Scene:
@@ -81,6 +105,9 @@ def refusals(code: str = "invalid_picture") -> Iterator[None]:
         raise ServiceError(422, "nothing_found", str(error)) from error
     except BackendError as error:
         raise ServiceError(500, "model_failed", str(error)) from error
+    except MemoryError as error:
+        told = "there is not enough memory at the moment; ask again later"
+        raise ServiceError(503, "no_memory", told, {"Retry-After": "10"}) from error
 
 
 def decoded(job: Job, content: bytes, name: str) -> Original:
