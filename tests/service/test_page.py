@@ -300,3 +300,25 @@ def test_everybody_can_use_it(page, picture):
         for name in ("background", "touch_up", "crop", "file"):
             page.tab_of(name)
             assert not page.faults(script)
+
+
+def test_refinements_keep_what_was_painted(page, address):
+    picture = driven.graded()
+    picture[..., 0] //= 8
+    picture[40:100, 60:140, 0] = 255
+    picture[10:13, 20:23, 0] = 255  # a speck
+    page.open(picture)
+    page.tab_of("touch_up")
+    page.set("size", 20)
+    page.drag(page.place(100, 70), page.place(110, 70))
+    before = page.downloaded()
+    assert before[11, 21, 3] > 250 and before[70, 105, 3] == 0
+    page.tab.check("#refinements [name=clean]")
+    page.finished()
+    after = page.downloaded()
+    assert after[11, 21, 3] == 0 and after[70, 105, 3] == 0
+    cleaned = driven.asked(address, picture, clean="true")
+    painted = before[..., 3] != driven.asked(address, picture)[..., 3]
+    np.testing.assert_array_equal(after[~painted], cleaned[~painted])
+    page.tab.click("#reset")
+    np.testing.assert_array_equal(page.downloaded(), cleaned)

@@ -249,6 +249,7 @@ async function made(picture) {
   try {
     await fetchColours(picture);
     const pixels = await picture.open();
+    if (!pixels.mask) throw new Error(word(picture.state)); // it is asked for anew
     const box = cropBox(picture, settings.crop);
     if (!box) throw new Error(word("crop_nothing", { name: picture.name }));
     return await finished(pixels, box, settings);
@@ -320,8 +321,12 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"])
     if (type === "drop") add(event.dataTransfer.files);
   });
 
-for (const input of all("#panel input, #panel select"))
-  if (input.type !== "number") input.addEventListener("input", readSettings);
+for (const input of all("#panel :is(input, select):not([type=number], [type=checkbox])"))
+  input.addEventListener("input", readSettings);
+$("refinements").onchange = () => {
+  const checked = all("#refinements input:checked").map(({ name, value }) => [name, value]);
+  queue.refine(Object.fromEntries(checked));
+};
 for (const button of all("#swatches button")) {
   button.style.setProperty("--colour", button.dataset.colour);
   button.onclick = () => (($("colour").value = button.dataset.colour), readSettings());

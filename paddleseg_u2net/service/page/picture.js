@@ -12,7 +12,7 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
-    this.presence = 0.5; // what the service must be sure of
+    this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
     this.frame = null; // of the free crop
@@ -38,7 +38,10 @@ export class Picture {
     const pixels = (this.pixels ??= new Pixels(await this.#seen()));
     if (this.maskFile && !pixels.found) await pixels.takeMask(this.maskFile);
     if (this.coloursFile && !pixels.colours) await pixels.takeColours(this.coloursFile);
-    if (pixels.found) pixels.mask = (this.edits ??= new Edits(pixels)).mask;
+    if (!pixels.found) return pixels;
+    this.edits ??= new Edits(pixels, this.maskFile);
+    if (this.edits.of !== this.maskFile) this.edits.rebase(pixels.found, this.maskFile);
+    pixels.mask = this.edits.mask;
     return pixels;
   }
 
@@ -60,10 +63,10 @@ export class Picture {
     if (!this.edits?.touched) this.edits = null;
   }
 
-  /** Forgets what the service said, to ask it again. */
+  /** Forgets what the service said, to ask it again; not what was painted. */
   forget() {
     this.close();
-    this.maskFile = this.coloursFile = this.edits = null;
+    this.maskFile = this.coloursFile = null;
     [this.state, this.message] = ["waiting", ""];
   }
 }

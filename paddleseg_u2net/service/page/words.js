@@ -50,6 +50,8 @@ const WORDS = {
     brush_hint:
       "Paint on the picture. With the keyboard: arrow keys move the brush (with Shift further), " +
       "Space paints, K keeps, E erases, [ and ] change the size, Ctrl+Z undoes.",
+    refine: "For all pictures",
+    clean: "Drop specks, fill pinholes",
     brush_down: "Brush down",
     brush_up: "Brush up",
     undone: "Undone",
@@ -154,6 +156,8 @@ const WORDS = {
     brush_hint:
       "直接在图片上涂抹。键盘操作：方向键移动画笔（按住 Shift 移动更快），空格键涂抹，" +
       "K 保留，E 擦除，[ 和 ] 调整大小，Ctrl+Z 撤销。",
+    refine: "对所有图片",
+    clean: "去除杂点，填补小孔",
     brush_down: "落笔",
     brush_up: "抬笔",
     undone: "已撤销",
