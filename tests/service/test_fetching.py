@@ -14,6 +14,7 @@ from paddleseg_u2net.service.fetching import Fetcher, is_public
 from paddleseg_u2net.service.web.errors import ServiceError
 
 PICTURE = encoded(square())
+INSIDE = ["127.0.0.1", "127.1.2.3", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:c0a8:101::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "fec0::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1"]  # fmt: skip
 
 
 @pytest.fixture
@@ -98,12 +99,8 @@ def test_addresses_that_are_none(address):
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "127.1.2.3", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-     "100.64.0.1", "192.0.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::",
-     "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-     "2002:7f00:1::", "2002:c0a8:101::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "fec0::1",
-     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1"],
-)  # fmt: skip
+    INSIDE,
+)
 def test_addresses_of_inside(address):
     assert not is_public(address)
 
