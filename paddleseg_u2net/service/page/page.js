@@ -33,6 +33,7 @@ const frame = new Frame(stage, (box) => ((current.frame = box), showFinish()));
 const brush = new Brush(stage, {
   changed: () => {
     list.draw(current, stage.cutout);
+    showNotice();
     showFinish();
   },
   choose: (name) => {
@@ -135,11 +136,12 @@ function explained(picture, error) {
 
 /** What is told over the picture, and the button for it. */
 function showNotice() {
-  const { state, message } = current ?? {};
-  const text = message || { empty: word("empty_long"), waiting: word("waiting"), working: word("working") }[state];
+  const { state, message, edits } = current ?? {};
+  const told = { empty: "empty_long", waiting: "waiting", working: "working" }[state];
+  const text = message || (told && !edits?.touched && word(told));
   $("notice").hidden = !text;
-  $("notice").className = message ? "failed" : state ?? "";
-  $("notice").querySelector("p").textContent = text ?? "";
+  $("notice").className = message ? "failed" : (state ?? "");
+  $("notice").querySelector("p").textContent = text || "";
   $("again").hidden = !message && state !== "empty";
   $("again").textContent = word(state === "empty" ? "try_anyway" : "retry");
 }
@@ -226,7 +228,7 @@ async function showBackdropAndFrame() {
     ? word("crop_nothing", { name: current.name })
     : word("result_size", { w: box.width, h: box.height });
   for (const id of ["left", "top", "width", "height"]) if ($(id) !== document.activeElement) $(id).value = box[id];
-  const behind = await backdrop(pixels, box, settings.background);
+  const behind = await backdrop(pixels, box, settings);
   if (stage.pixels === pixels) stage.behind(behind, box);
 }
 
@@ -289,9 +291,9 @@ async function download(pictures, pack) {
 /** Tells screen readers; and everybody, where there is no other sign of it. */
 function say(text, everybody = making) {
   $("status").textContent = text;
-  $("status").classList.toggle("shown", Boolean(everybody));
+  $("told").textContent = everybody ? text : "";
+  $("told").hidden = !everybody;
 }
-$("status").onclick = () => say("");
 
 $("choose").onclick = $("add").onclick = () => $("files").click();
 $("files").onchange = () => {
