@@ -21,7 +21,7 @@ from typing import (
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.io.files import check_writable, write_bytes, write_text
-from paddleseg_u2net.io.images import decode, decode_file, png_bytes
+from paddleseg_u2net.io.images import PathLike, decode, decode_file, png_bytes
 from paddleseg_u2net.prediction.jobs import refuse_overwriting
 from paddleseg_u2net.prediction.pipelining import Failure, pixels_of, worked
 from paddleseg_u2net.removal import Options, Removed, Remover
@@ -41,7 +41,7 @@ class Work(NamedTuple):
         content: of the image that is no file.
     """
 
-    image: Path
+    image: PathLike
     output: Union[Path, BinaryIO]
     content: Optional[bytes] = None
 
@@ -55,7 +55,7 @@ class Report:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
-        self._entries: Dict[Path, Dict[str, Any]] = {}
+        self._entries: Dict[PathLike, Dict[str, Any]] = {}
 
     def add(self, work: Work, state: str, seconds: float = 0.0, **found: Any) -> None:
         """Tell of one image; a later word on it replaces an earlier one."""
@@ -107,26 +107,32 @@ def remove_files(
 
     by_image = {work.image: work for work in works}
     again = "run it again with --skip_existing"
-    return worked(works, _Removal(remover, options, report), "removing", again, failed)
+    return worked(works, Removal(remover, options, report), "removing", again, failed)
 
 
 def check_outputs(works: Sequence[Work], folder: Optional[Path]) -> None:
     """Refuse what would write over an image, or cannot be written, before the work for it."""
     files = [work.output for work in works if isinstance(work.output, Path)]
-    refuse_overwriting((work.image for work in works), files, "choose another OUTPUT or --name")
+    images = [Path(work.image) for work in works]
+    refuse_overwriting(images, files, "choose another OUTPUT or --name")
     if folder is not None:
         check_writable(folder, folder=True)
     elif len(files) == 1:
         check_writable(files[0])
 
 
-class _Removal:
-    """The steps of one image, for `pipelined`; each hands on the seconds since the first."""
+class Removal:
+    """The steps of one image, for `pipelined`; each hands on the seconds since the first.
+
+    Args:
+        report: gets a word on each image that is written.
+    """
 
     def __init__(self, remover: Remover, options: Options, report: Report) -> None:
         self._remover, self._options, self._report = remover, options, report
 
     def weight(self, work: Work) -> int:
+        """How much memory it takes, as `pipelined` counts it."""
         return 0 if work.content is not None else pixels_of(work.image, self._remover.pipeline)
 
     def read(self, work: Work) -> Tuple[Any, ...]:
@@ -141,12 +147,14 @@ class _Removal:
         return picture, decoded.header, batch, time.perf_counter() - begun
 
     def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
+        """The same, with the network's answer for its input."""
         *rest, batch, seconds = read
         begun = time.perf_counter()
         probability = self._remover.pipeline.probabilities(batch)[0]
         return (*rest, probability, seconds + time.perf_counter() - begun)
 
     def write(self, work: Work, computed: Tuple[Any, ...]) -> None:
+        """Finish the picture, write it, and report it."""
         picture, header, probability, seconds = computed
         begun = time.perf_counter()
         removed = self._remover.finish(picture, probability, self._options)
