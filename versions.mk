@@ -19,5 +19,8 @@ TORCH = 2.13.0
 ONNXRUNTIME = 1.31.1
 OPENVINO = 2026.4.1
 NCNN = 1.0.20261020
+# The service's page is tried in Debian's chromium; axe-core says whether everybody can use it.
+PLAYWRIGHT = 1.65.2
+AXE = 0.1.8
 PYTHON = >=3.9,<3.13
 PYTHON_NEWEST = 3.12

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterable, NoReturn, Optional
+from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional, Sequence
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.text import did_you_mean
+
+_NUMBERS = re.compile(r"[\d.]+(px|%)?( +[\d.]+(px|%)?)*")
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +72,20 @@ def at_least(low: int) -> Callable[[str], int]:
 
     checked.__name__ = "int"  # argparse names it where the text is no number
     return checked
+
+
+def with_defaults(argv: Sequence[str], defaults: Mapping[str, str]) -> List[str]:
+    """Give flags whose number may be left out their default where a word follows that is none.
+
+    Otherwise ``--crop photo.jpg`` would take the photo for the margin.
+    """
+    words: List[str] = []
+    for place, word in enumerate(argv):
+        words.append(word)
+        behind = argv[place + 1] if place + 1 < len(argv) else "-"
+        if word in defaults and not behind.startswith("-") and not _NUMBERS.fullmatch(behind):
+            words.append(defaults[word])
+    return words
 
 
 def only(value: str, nearest: str) -> Callable[[str], str]:

@@ -15,11 +15,16 @@ from paddleseg_u2net.commands.arguments import (
     add_opts,
     inference_opts,
 )
-from paddleseg_u2net.commands.parsing import Parser, file_of
+from paddleseg_u2net.commands.parsing import Parser, file_of, with_defaults
+from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
 from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
-from paddleseg_u2net.removal import Options
+from paddleseg_u2net.removal import Crop, Options, parse_background, parse_size
+from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.options import ONLY
+
+# The threshold of `removal.presence` that was calibrated.
+PRESENT = 0.5
 
 _EXAMPLES = """examples:
   paddleseg_u2net remove photo.jpg                     photo.cutout.png beside it
@@ -52,6 +57,20 @@ def _parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("what is kept").add_argument
     add("--only", choices=ONLY, default=ONLY[0], help="the foreground, what it leaves of the "
         "image, or its opacity in grey")  # fmt: skip
+    add("--background", metavar="WHAT", default="transparent", help="what stands behind it: "
+        "transparent, a colour (white, '#f0f0f0'), another picture, blur or blur:2%%: its own, out "
+        "of focus")  # fmt: skip
+    add("--crop", nargs="?", const="0", metavar="MARGIN", help="to the object, with a margin in "
+        "pixels (20) or per cent of it (5%%); '10 20' above and below, at the sides")  # fmt: skip
+    add("--square", action="store_true", help="with --crop: of equal sides")
+    add("--size", metavar="WxH", help="the picture's size; all of it is seen, the background fills "
+        "the rest")  # fmt: skip
+    add = result.add_argument_group("edges and bodies").add_argument
+    add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
+        f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
+        help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
+        "an object")  # fmt: skip
     group = result.add_argument_group("the model")
     group.add_argument("--model", "--model_path", default="u2netp", help="a name (u2netp, u2net, "
         "u2net_human_seg, silueta, ...), weights of any format, a folder with model.pdparams or of "
@@ -68,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
 def run(argv: List[str]) -> int:
     """Remove backgrounds; 1 if an image failed, 0 otherwise."""
     parser = _parser()
-    arguments = parser.parse_intermixed_args(argv)
+    flags = {"--crop": "0", "--clean": str(CLEAN), "--presence": str(PRESENT)}
+    arguments = parser.parse_intermixed_args(with_defaults(argv, flags))
+    try:
+        options = _options(arguments)
+    except ImageError:  # of the background: no fault of how the command was typed
+        raise
+    except ValueError as error:
+        parser.error(f"--{error}")
     try:
         paths, output = inputs_and_output(arguments.paths, arguments.output, bool(arguments.name))
         names = Names(output, ".png", arguments.name)
@@ -80,7 +106,20 @@ def run(argv: List[str]) -> int:
         parser.error("standard output is a terminal, which shows no picture; send it on, as in "
                      "remove - > cutout.png, or name a file")  # fmt: skip
     with _standard_output(output.stream) as stream:
-        return _remove(arguments, paths, output, names, stream)
+        return _remove(arguments, options, paths, output, names, stream)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    if arguments.square and arguments.crop is None:
+        raise ValueError("square: has an effect with --crop only; add it")
+    return Options(
+        only=arguments.only,
+        background=parse_background(arguments.background),
+        crop=None if arguments.crop is None else Crop(arguments.crop, arguments.square),
+        size=None if arguments.size is None else parse_size(arguments.size),
+        clean=arguments.clean,
+        presence=arguments.presence,
+    )
 
 
 @contextlib.contextmanager
@@ -103,6 +142,7 @@ def _standard_output(wanted: bool) -> Iterator[Optional[BinaryIO]]:
 
 def _remove(
     arguments: argparse.Namespace,
+    options: Options,
     paths: Sequence[str],
     output: Output,
     names: Names,
@@ -117,7 +157,6 @@ def _remove(
     start_logging(stream=sys.stderr if stream else sys.stdout)
     if arguments.json:
         check_writable(arguments.json, name=f"--json {arguments.json}")
-    options = Options(only=arguments.only)
     works = _works(paths, output, names, stream)
     check_outputs(works, output.folder)
     model = load_model(

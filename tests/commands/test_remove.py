@@ -179,11 +179,19 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
         (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
         (["photos", "--name", "x"], 2, "--name x: expected a name of {stem} and {suffix}"),
         (["photos", "--only", "mas"], 2, "argument --only: expected one of foreground, background"),
+        (["photos", "--background", "whit"], 2, "--background: expected transparent, a colour"),
+        (["photos", "--background", "no.jpg"], 1, "no.jpg: expected a picture file, found nothing"),
+        (["photos", "--background", "x.jpg"], 1, "x.jpg: expected a picture, found "),
+        (["photos", "--square"], 2, "--square: has an effect with --crop only; add it"),
+        (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
+        (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
+        (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
         (["photos", "x.png"], 2, "x.png: expected a folder for the pictures of several images"),
     ],
 )
 def test_errors_are_one_line(photos, model, words, code, said, capsys, monkeypatch):
     monkeypatch.delenv("U2NET_DEBUG", raising=False)
+    Path("x.jpg").write_text("no picture")
     before = tree(photos)
     words = words if "--model" in words else [*words, *model]
     if code == 2:
@@ -202,3 +210,47 @@ def test_flags_may_stand_between_the_paths(photos, model):
     with Image.open("x.png") as found, Image.open("photos/a.jpg") as image:
         alpha = np.array(found)[..., 3]
         assert found.size == image.size and 0 < alpha.mean() < 255
+
+
+def opened(path):
+    with Image.open(path) as found:
+        return found.mode, np.array(found)
+
+
+@pytest.mark.parametrize("behind", ["#204060", "#20406080", "scene.png"])
+def test_a_background_is_what_pillow_puts_behind(photos, model, behind):
+    picture(Path("scene.png"), noise(40, 50, 3, seed=7))
+    assert main("remove", ["photos/a.jpg", "plain.png", *model]) == 0
+    assert main("remove", ["photos/a.jpg", "x.png", "--background", behind, *model]) == 0
+    front = Image.open("plain.png")
+    back = Image.open(behind).convert("RGBA") if behind == "scene.png" else None
+    back = back or Image.new("RGBA", front.size, behind)
+    expected = np.array(Image.alpha_composite(back, front)).astype(int)
+    mode, found = opened("x.png")
+    assert mode == ("RGBA" if len(behind) == 9 and "." not in behind else "RGB")
+    assert np.abs(found - expected[..., : found.shape[2]]).max() <= 1
+
+
+def test_a_crop_a_square_and_a_size(photos, model):
+    sizes = {}
+    for name, words in {
+        "plain.png": ["--crop", "photos/a.jpg", "plain.png"],
+        "wide.png": ["photos/a.jpg", "wide.png", "--crop", "10 20px"],
+        "square.png": ["photos/a.jpg", "square.png", "--crop", "0", "--square"],
+        "size.png": ["photos/a.jpg", "size.png", "--size", "70x35"],
+    }.items():
+        assert main("remove", [*words, *model]) == 0
+        sizes[name] = Image.open(name).size
+    width, height = sizes["plain.png"]
+    assert sizes["wide.png"] == (width + 40, height + 20)
+    assert sizes["square.png"] == (max(width, height),) * 2
+    assert sizes["size.png"] == (70, 35)
+
+
+def test_presence_makes_a_picture_empty_and_says_so(photos, model):
+    words = ["photos", "out", "--json", "r.json", "--presence", "1", *model]
+    assert main("remove", words) == 0
+    told = json.loads(Path("r.json").read_text())
+    assert [entry["state"] for entry in told["pictures"]] == ["empty", "empty"]
+    assert told["settings"]["presence"] == 1
+    assert not opened("out/a.png")[1].any()

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from paddleseg_u2net.prediction.jobs import collect
 from paddleseg_u2net.prediction.naming import Names, Output
 from paddleseg_u2net.prediction.removal import Report, Work, check_outputs, remove_files
-from paddleseg_u2net.removal import Options, Remover
+from paddleseg_u2net.removal import Crop, Options, Remover
 from tests.prediction.making import noise, picture, predictor, red, saved, tree
 from tests.prediction.test_run import full_after
 
@@ -125,6 +125,18 @@ def test_a_broken_image_stops_no_other(tmp_path):
     assert failure.image.name == "b.png"
     assert [entry["state"] for entry in told["pictures"]] == ["done", "failed", "done"]
     assert sorted(tree(tmp_path / "out")) == ["a.png", "c.png"]
+
+
+def test_a_crop_to_nothing_fails_for_that_image_alone(tmp_path):
+    red_square(tmp_path / "in/a.png")
+    picture(tmp_path / "in/b.png", np.zeros((20, 30, 3), np.uint8))
+    red_square(tmp_path / "in/c.png", box=(0, 0, 3, 4))
+    options = Options(crop=Crop())
+    (failure,), told = removed(tmp_path / "in", tmp_path / "out", sure, options)
+    assert failure.image.name == "b.png" and "found none in the picture" in failure.reason
+    assert [entry["state"] for entry in told["pictures"]] == ["done", "failed", "done"]
+    assert sorted(tree(tmp_path / "out")) == ["a.png", "c.png"]
+    assert saved(tmp_path / "out", "c.png").shape == (4, 3, 4)
 
 
 def test_of_an_animation_the_first_frame_which_is_said(tmp_path, caplog):

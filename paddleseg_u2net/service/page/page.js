@@ -1,0 +1,389 @@
+// The page: pictures come in, the panel's settings meet them, and files go out.
+
+import { speak, switchLanguage, word } from "./words.js";
+import { Brush } from "./brush.js";
+import { Frame, cropBox } from "./crop.js";
+import { FORMATS, backdrop, finished, writable } from "./finish.js";
+import { List } from "./list.js";
+import { Picture, SizeError } from "./picture.js";
+import { Queue, fetchColours } from "./queue.js";
+import { Stage } from "./stage.js";
+import { zip } from "./zip.js";
+
+const $ = (id) => document.getElementById(id);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+
+const settings = {
+  background: { kind: "transparent", colour: "#ffffff", image: null, radius: 2 },
+  crop: { mode: "none", margin: 5 },
+  format: "png",
+  quality: 92,
+  name: "{stem}.cutout",
+};
+let current = null;
+let tab = "background";
+let making = false;
+
+const stage = new Stage();
+const queue = new Queue(changed);
+const list = new List({ select, remove, again: (picture) => queue.again(picture) });
+const frame = new Frame(stage, (box) => ((current.frame = box), showFinish()));
+const brush = new Brush(stage, {
+  changed: () => {
+    list.draw(current, stage.cutout);
+    showFinish();
+  },
+  choose: (name) => {
+    if (name === "keep" || name === "erase") {
+      document.querySelector(`input[name=mode][value=${name}]`).checked = true;
+      say(word(name));
+    } else name === "larger" ? $("size").stepUp(4) : $("size").stepDown(4);
+    readSettings();
+  },
+  say,
+});
+
+// ---- Pictures
+
+function add(files) {
+  const pictures = [...files].map((file) => new Picture(file));
+  if (!pictures.length) return;
+  const first = !queue.pictures.length;
+  queue.add(pictures);
+  if (first) select(pictures[0]);
+}
+
+function changed(picture) {
+  list.update(picture, current);
+  const { pictures } = queue;
+  const n = pictures.filter(({ finished }) => finished).length;
+  const state = word(picture.state);
+  if (picture.finished || picture.state === "failed")
+    say(`${word("said", { name: picture.name, state })} ${picture.message} ` +
+      (pictures.length > 1 ? word("progress", { n, of: pictures.length }) : ""));
+  if (picture === current) showPicture();
+  showPanel();
+}
+
+function select(picture) {
+  if (picture === current) return;
+  const before = current;
+  current = picture;
+  before?.close();
+  if (before && queue.pictures.includes(before)) list.update(before, current);
+  if (current) list.update(current, current);
+  brush.take(null);
+  showPicture();
+}
+
+function remove(picture) {
+  const at = queue.pictures.indexOf(picture);
+  queue.remove(picture);
+  list.take(picture);
+  say(word("removed", { name: picture.name }));
+  if (picture === current) select(queue.pictures[Math.min(at, queue.pictures.length - 1)] ?? null);
+  showPanel();
+  if (!current) $("choose").focus();
+}
+
+/** Brings the stage up to what is known of the current picture. */
+async function showPicture() {
+  const picture = current;
+  showPanel();
+  showNotice();
+  if (!picture) return stage.show(null);
+  $("stage").setAttribute("aria-busy", true);
+  try {
+    await showPixels(picture);
+    if (picture.state === "done" && !picture.coloursFile) {
+      await fetchColours(picture);
+      await showPixels(picture);
+    }
+  } catch (error) {
+    if (picture === current && !picture.gone.signal.aborted) trouble(picture, error);
+  }
+  if (picture === current && (picture.finished || picture.state === "failed"))
+    $("stage").setAttribute("aria-busy", false);
+}
+
+async function showPixels(picture) {
+  const pixels = await picture.open();
+  if (picture !== current) return picture.close();
+  if (stage.pixels !== pixels) await stage.show(pixels);
+  else await stage.draw();
+  if (picture !== current) return;
+  brush.take(picture.edits);
+  await showFinish();
+}
+
+function trouble(picture, error) {
+  if (!picture.pixels) stage.show(null);
+  if (picture.state === "failed") return; // the service has said what is wrong
+  picture.message = explained(picture, error);
+  showNotice();
+}
+
+function explained(picture, error) {
+  if (error instanceof SizeError) return word("other_size", error.sizes);
+  if (error instanceof DOMException) return word("unreadable", { name: picture.name });
+  return error.message;
+}
+
+/** What is told over the picture, and the button for it. */
+function showNotice() {
+  const { state, message } = current ?? {};
+  const text = message || { empty: word("empty_long"), waiting: word("waiting"), working: word("working") }[state];
+  $("notice").hidden = !text;
+  $("notice").className = message ? "failed" : state ?? "";
+  $("notice").querySelector("p").textContent = text ?? "";
+  $("again").hidden = !message && state !== "empty";
+  $("again").textContent = word(state === "empty" ? "try_anyway" : "retry");
+}
+
+$("again").onclick = () => {
+  if (current.state === "empty") current.presence = 0;
+  queue.again(current);
+};
+
+// ---- The panel
+
+/** What the panel says becomes the settings, and the panel shows what belongs to them. */
+function readSettings() {
+  const { background, crop } = settings;
+  background.kind = chosen("kind");
+  background.colour = $("colour").value;
+  background.radius = Number($("radius").value);
+  crop.mode = chosen("crop");
+  crop.margin = Number($("margin").value);
+  settings.format = $("format").value;
+  settings.quality = Number($("quality").value);
+  settings.name = $("name").value;
+  brush.mode = chosen("mode");
+  brush.size = Number($("size").value);
+  brush.soft = Number($("soft").value) / 100;
+  showPanel();
+  showFinish();
+}
+
+function showPanel() {
+  const { background, crop, format } = settings;
+  const any = queue.pictures.length > 0;
+  $("start").hidden = any;
+  $("work").hidden = $("add").hidden = !any;
+  for (const button of all("[role=tab]")) {
+    const mine = button.id === `tab_${tab}`;
+    button.setAttribute("aria-selected", mine);
+    button.tabIndex = mine ? 0 : -1;
+    $(button.getAttribute("aria-controls")).hidden = !mine;
+  }
+  for (const part of all(".of"))
+    part.hidden = ![background.kind, crop.mode].includes(part.dataset.of);
+  for (const button of all("#swatches button"))
+    button.setAttribute("aria-pressed", button.dataset.colour === background.colour);
+  $("quality_row").hidden = !FORMATS[format].lossy;
+  $("jpeg_white").hidden = !FORMATS[format].opaque || background.kind !== "transparent";
+  for (const [id, unit] of Object.entries({ radius: "%", size: "", soft: "%", margin: "%", quality: "" }))
+    document.querySelector(`output[for=${id}]`).value = `${$(id).value}${unit && ` ${unit}`}`;
+  const tools = { touch_up: "brush", crop: crop.mode === "free" ? "crop" : "compare" };
+  stage.sheet.dataset.tool = (current?.finished && tools[tab]) || "compare";
+  const ready = queue.pictures.filter(({ finished }) => finished);
+  $("undo").disabled = !current?.edits?.done.length;
+  $("redo").disabled = !current?.edits?.undone.length;
+  $("reset").disabled = !current?.edits?.touched;
+  $("download").disabled = !current?.finished || making;
+  $("download_all").hidden = queue.pictures.length < 2;
+  $("download_all").disabled = !ready.length || making;
+}
+
+/** Shows what the settings make of the current picture: backdrop and frame. */
+async function showFinish() {
+  const pixels = current?.pixels;
+  showPanel();
+  if (!pixels?.mask || stage.pixels !== pixels) return;
+  const { crop } = settings;
+  if (crop.mode === "free") current.frame ??= whole(pixels);
+  const box = cropBox(current, crop) ?? whole(pixels);
+  const brushing = stage.sheet.dataset.tool === "brush";
+  await stage.reach(brushing ? null : box);
+  frame.show(crop.mode === "none" || brushing ? null : box, stage.sheet.dataset.tool === "crop");
+  const nothing = crop.mode === "object" && !cropBox(current, crop);
+  $("result_size").textContent = nothing
+    ? word("crop_nothing", { name: current.name })
+    : word("result_size", { w: box.width, h: box.height });
+  for (const id of ["left", "top", "width", "height"]) if ($(id) !== document.activeElement) $(id).value = box[id];
+  const behind = await backdrop(pixels, box, settings.background);
+  if (stage.pixels === pixels) stage.behind(behind, box);
+}
+
+function whole({ width, height }) {
+  return { left: 0, top: 0, width, height };
+}
+
+function openTab(name) {
+  tab = name;
+  showPanel();
+  showFinish();
+}
+
+// ---- Files
+
+
+
+/** The finished file of a picture. */
+async function made(picture) {
+  try {
+    await fetchColours(picture);
+    const pixels = await picture.open();
+    const box = cropBox(picture, settings.crop);
+    if (!box) throw new Error(word("crop_nothing", { name: picture.name }));
+    return await finished(pixels, box, settings);
+  } finally {
+    if (picture !== current) picture.close();
+  }
+}
+
+async function download(pictures, pack) {
+  making = true;
+  showPanel();
+  const [files, failed] = [[], []];
+  for (const [i, picture] of pictures.entries()) {
+    say(word("making_all", { n: i + 1, of: pictures.length }));
+    try {
+      files.push({ name: fileName(picture, files), blob: await made(picture) });
+    } catch (error) {
+      failed.push(`${picture.name} (${explained(picture, error)})`);
+    }
+  }
+  const file = pack && files.length ? { name: "cutouts.zip", blob: await zip(files) } : files[0];
+  if (file?.blob) save(file);
+  const told = file && (file.blob ? word("downloaded", { name: file.name }) : word("too_many"));
+  const left = pack ? queue.pictures.filter((one) => !one.finished).map(({ name }) => name) : [];
+  const out = [...failed, ...left];
+  say([told, out.length && word("left_out", { names: out.join(", ") })].filter(Boolean).join(" "), out.length > 0);
+  making = false;
+  showPanel();
+}
+
+/** A name that no other file has. */
+function fileName(picture, others) {
+  const { suffix } = FORMATS[settings.format];
+  const stem = settings.name.replaceAll("{stem}", picture.stem).replace(/[\\/:*?"<>|\p{Cc}]/gu, "_");
+  const name = (n) => `${stem.trim() || picture.stem}${n > 1 ? ` (${n})` : ""}${suffix}`;
+  let n = 1;
+  while (others.some((other) => other.name === name(n))) n++;
+  return name(n);
+}
+
+function save({ name, blob }) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// ---- What the user does
+
+function say(text, lasting = false) {
+  $("status").textContent = text;
+  $("status").classList.toggle("shown", lasting || making);
+}
+
+$("choose").onclick = $("add").onclick = () => $("files").click();
+$("files").onchange = () => {
+  add($("files").files);
+  $("files").value = "";
+};
+document.addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
+let depth = 0; // of elements that a drag is over
+for (const type of ["dragenter", "dragover", "dragleave", "drop"])
+  document.addEventListener(type, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    depth = type === "drop" ? 0 : depth + (type === "dragenter") - (type === "dragleave");
+    $("drop").hidden = !depth;
+    if (type === "drop") add(event.dataTransfer.files);
+  });
+
+for (const input of all("#panel input, #panel select"))
+  if (input.type !== "number") input.addEventListener("input", readSettings);
+for (const button of all("#swatches button")) {
+  button.style.setProperty("--colour", button.dataset.colour);
+  button.onclick = () => (($("colour").value = button.dataset.colour), readSettings());
+}
+$("choose_image").onclick = () => $("image_file").click();
+$("image_file").onchange = async () => {
+  const [file] = $("image_file").files;
+  if (!file) return;
+  $("image_file").value = "";
+  try {
+    const image = await createImageBitmap(file);
+    settings.background.image?.close();
+    settings.background.image = image;
+    showFinish();
+  } catch {
+    say(word("image_broken", { name: file.name }), true);
+  }
+};
+for (const input of all("#numbers input"))
+  input.onchange = () => {
+    const { width, height } = current.pixels;
+    const value = (id, least, most) => Math.round(Math.min(most, Math.max(least, $(id).valueAsNumber || 0)));
+    const [left, top] = [value("left", 0, width - 1), value("top", 0, height - 1)];
+    current.frame = { left, top, width: value("width", 1, width - left), height: value("height", 1, height - top) };
+    for (const id of ["left", "top", "width", "height"]) $(id).value = current.frame[id];
+    showFinish();
+  };
+
+$("tabs").onclick = ({ target }) => target.getAttribute("role") === "tab" && openTab(target.getAttribute("aria-controls"));
+$("tabs").onkeydown = (event) => {
+  const tabs = all("[role=tab]");
+  const at = tabs.indexOf(document.activeElement);
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  const next = tabs.at(to % tabs.length);
+  openTab(next.getAttribute("aria-controls"));
+  next.focus();
+};
+
+const back = { undo: () => brush.undo(), redo: () => brush.redo(), reset: () => brush.reset() };
+for (const [id, act] of Object.entries(back)) $(id).onclick = act;
+document.addEventListener("keydown", (event) => {
+  const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key)) return;
+  if (event.target.matches?.("input[type=text], input[type=number]") || !current?.edits) return;
+  event.preventDefault();
+  const forward = key === "y" || event.shiftKey;
+  back[forward ? "redo" : "undo"]();
+  say(word(forward ? "redone" : "undone"));
+});
+
+$("download").onclick = () => download([current], false);
+$("download_all").onclick = () => download(queue.pictures.filter(({ finished }) => finished), true);
+$("language").onclick = () => {
+  switchLanguage();
+  tellAll();
+};
+
+function tellAll() {
+  for (const option of $("format").options) option.textContent = word(`format_${option.value}`);
+  for (const picture of queue.pictures) list.update(picture, current);
+  stage.tell();
+  showNotice();
+  showFinish();
+}
+
+async function start() {
+  speak();
+  const lacking = ["CompressionStream", "DecompressionStream", "OffscreenCanvas", "createImageBitmap"];
+  const what = lacking.filter((name) => !(name in window)).join(", ");
+  $("trouble").hidden = !what;
+  if (what) return ($("trouble").textContent = word("old_browser", { what }));
+  for (const name of await writable()) $("format").append(new Option(name, name));
+  readSettings();
+  tellAll();
+}
+
+start();
