@@ -114,7 +114,7 @@ def _start(ray: Any, **how: Any) -> None:
         raise RayError("--ray: this process is connected to a Ray already; end that first")
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_stderr():
             warnings.simplefilter("ignore")
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -122,6 +122,19 @@ def _start(ray: Any, **how: Any) -> None:
     finally:  # Ray takes SIGTERM
         with contextlib.suppress(ValueError, TypeError):
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Without what Ray's C++ says of its environment: what goes wrong is an exception, too."""
+    own, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+        os.close(nothing)
 
 
 def _shared_out(ray: Any, workers: Optional[int], threads: Optional[int]) -> Cluster:
