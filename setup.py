@@ -73,8 +73,8 @@ setup(
             "python-multipart>=0.0.13",
             "uvicorn>=0.29",
         ],
-        # Removal on many machines, `remove --ray`; Ray needs Python 3.10. s3fs and gcsfs as they are
-        # needed. pyarrow 26 wants numpy 2, and its wheels do not say so.
+        # Removal on many machines, `remove --ray`; Ray needs Python 3.10, and s3fs or gcsfs where
+        # images lie there. pyarrow 26 wants numpy 2, and its wheels do not say so.
         "ray": [
             f"ray[data]>={VERSIONS['RAY']}; python_version >= '3.10'",
             f"pyarrow>=17,{VERSIONS['PYARROW_BELOW']}; python_version >= '3.10'",

@@ -6,7 +6,7 @@ import pytest
 
 from paddleseg_u2net.prediction.cluster import job
 from paddleseg_u2net.prediction.cluster.listing import images_of
-from paddleseg_u2net.prediction.cluster.remote import RemoteError, identity, place
+from paddleseg_u2net.prediction.cluster.remote import RemoteError, place
 from paddleseg_u2net.prediction.jobs import collect
 from paddleseg_u2net.prediction.naming import Names, Output
 from tests.prediction.making import picture
@@ -49,7 +49,7 @@ def test_a_folder_has_the_names_of_the_local_command(photos, tmp_path):
 def test_a_replaced_file_has_another_identity(photos):
     before = [found.identity for found in found_in(photos)]
     assert before == [found.identity for found in found_in(photos)]
-    assert before[0] == identity(place(str(photos / "a.jpg")).info())
+    assert before[0] == place(str(photos / "a.jpg")).stored().identity
     picture(photos / "a.jpg", None, quality=50)
     after = [found.identity for found in found_in(photos)]
     assert [old == new for old, new in zip(before, after)] == [False, True, True]
@@ -130,5 +130,5 @@ def test_a_store_tells_that_a_picture_was_replaced(s3):  # noqa: F811
     for content, same in ((b"one", True), (b"one", True), (b"two", False)):
         s3.pipe_file("bucket/in/a.jpg", content)
         (found,) = found_in("s3://bucket/in")
-        assert found.identity == identity(place("s3://bucket/in/a.jpg").info())
+        assert found.identity == place("s3://bucket/in/a.jpg").stored().identity
         assert (found.identity == "3-f97c5d29941bfb1b2fdab0874906ab82") is same  # MD5 of "one"

@@ -146,7 +146,7 @@ def _earlier(target: Place) -> Dict[str, _Earlier]:
 def _sizes(target: Place) -> Dict[str, int]:
     """The files below the target, and how large they are."""
     top = target.address.rstrip("/") + "/"
-    return {top + path: int(info["size"]) for path, info in target.files().items()}
+    return {top + path: file.size for path, file in target.files().items()}
 
 
 def _refuse_others(

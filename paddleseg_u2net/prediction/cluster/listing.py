@@ -6,7 +6,7 @@ import csv
 import glob
 import io
 from pathlib import Path, PurePosixPath
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES
 from paddleseg_u2net.log import logger
@@ -14,7 +14,6 @@ from paddleseg_u2net.prediction.cluster.remote import (
     Place,
     RemoteError,
     has_scheme,
-    identity,
     place,
 )
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
@@ -31,7 +30,7 @@ class Found(NamedTuple):
     Args:
         address: by which any process reads it.
         name: its path below the source, which its result gets below the target.
-        identity: see `remote.identity`; None where nobody has asked.
+        identity: see `remote.Stored`; None where nobody has asked.
     """
 
     address: str
@@ -56,7 +55,7 @@ def images_of(source: str, target: Place, names: Names) -> List[Found]:
     elif place(source).is_local:
         found = _of_folder(place(source).path, target, names)
     else:
-        found = _stored(place(source), target, names)
+        found = _of_store(place(source), target, names)
     if not found:
         raise RemoteError(f"{source}: expected images, found none")
     return found
@@ -70,53 +69,39 @@ def _of_folder(source: str, target: Place, names: Names) -> List[Found]:
 
 
 def _of_job(job: Job) -> Found:
-    path = job.image.absolute()
+    path = str(job.image.absolute())
     try:
-        stat = path.stat()
-        tag: Optional[str] = identity({"size": stat.st_size, "mtime": stat.st_mtime})
+        return Found(path, job.name.as_posix(), place(path).stored().identity)
     except OSError:  # who reads it says what is wrong
-        tag = None
-    return Found(str(path), job.name.as_posix(), tag)
+        return Found(path, job.name.as_posix())
 
 
-def _stored(source: Place, target: Place, names: Names) -> List[Found]:
-    """The pictures of an object store's prefix or pattern."""
-    fs = source.fs
-    if glob.has_magic(source.path) and not fs.exists(source.path):
+def _of_store(source: Place, target: Place, names: Names) -> List[Found]:
+    """The images of an object store's prefix or pattern."""
+    top = source
+    if glob.has_magic(source.path) and not source.fs.exists(source.path):
         parts = source.path.split("/")
         fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-        top = Place(fs, "/".join(parts[:fixed]))
-        infos: Dict[str, Dict[str, Any]] = fs.glob(source.path, detail=True)
-        files = {
-            path[len(top.path) + 1 :]: info
-            for path, info in infos.items()
-            if info.get("type") == "file"
-        }
-        hidden = 0
+        top = Place(source.fs, "/".join(parts[:fixed]))
+        files = top.files("/".join(parts[fixed:]))
     else:
-        top = source
         files = source.files()
-        if not files and fs.isfile(source.path):
+        if not files and source.fs.isfile(source.path):
             name = PurePosixPath(source.path).name
-            return [Found(source.address, name, identity(source.info()))]
-        hidden = len(files)
-        files = {
-            path: files[path]
-            for path in files
-            if not (_is_hidden(path) or names.is_result(Path(path)))
-        }
-        hidden -= len(files)
+            return [Found(source.address, name, source.stored().identity)]
     own = _below(target, top)
     found = sorted(
         name
         for name in files
         if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
-        and not (own and (name + "/").startswith(own))
+        and not _is_hidden(name)
+        and not names.is_result(Path(name))
+        and not (own and name.startswith(own))
     )
-    left = len(files) + hidden - len(found)
-    if left:
+    if len(found) < len(files):
+        left = len(files) - len(found)
         logger.info(f"Left out {left} of {source.address} that are no images, hidden, or results")
-    return [Found((top / name).address, name, identity(files[name])) for name in found]
+    return [Found((top / name).address, name, files[name].identity) for name in found]
 
 
 def _is_hidden(path: str) -> bool:

@@ -196,7 +196,9 @@ def worked_on(
         num_gpus=1 if gpu else 0,
     )
     try:
-        tables: Any = results.iter_batches(batch_size=None, batch_format="pyarrow")
+        tables: Any = results.iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=0
+        )
         for table in tables:
             yield table.to_pylist()
     except ray.exceptions.RayError as error:

@@ -20,6 +20,19 @@ class RemoteError(ValueError):
     """An address that cannot be used; the message begins with it."""
 
 
+class Stored(NamedTuple):
+    """What is said of a file.
+
+    Args:
+        size: in bytes.
+        identity: by which a file that was replaced is told from what it was: its size, and the
+            store's tag of its content or else the time of its last change.
+    """
+
+    size: int
+    identity: str
+
+
 class Place(NamedTuple):
     """A file or folder: a file system of fsspec, and a path as that has it."""
 
@@ -62,17 +75,24 @@ class Place(NamedTuple):
                 self.fs.rm_file(temporary)
             raise
 
-    def info(self) -> Dict[str, Any]:
-        """What the file system says of it; OSError where there is nothing."""
-        return dict(self.fs.info(self.path))
+    def stored(self) -> Stored:
+        """What the file system says of a file; OSError where there is none."""
+        return _stored(self.fs.info(self.path))
 
-    def files(self) -> Dict[str, Dict[str, Any]]:
-        """The files below a folder, by their path below it, and what is said of each."""
+    def files(self, pattern: str = "") -> Dict[str, Stored]:
+        """The files below a folder, all or those of a pattern, by their path below it."""
         self.fs.invalidate_cache(self.path)
         top = self.path.rstrip("/") + "/"
-        found = self.fs.find(self.path, detail=True)
+        found = self.fs.glob(top + pattern, detail=True) if pattern else self._all()
         self.fs.invalidate_cache(self.path)  # a list of millions
-        return {path[len(top) :]: info for path, info in found.items() if path.startswith(top)}
+        return {
+            path[len(top) :]: _stored(info)
+            for path, info in found.items()
+            if path.startswith(top) and info["type"] == "file"
+        }
+
+    def _all(self) -> Dict[str, Dict[str, Any]]:
+        return dict(self.fs.find(self.path, detail=True))
 
 
 def place(address: str) -> Place:
@@ -102,12 +122,10 @@ def has_scheme(address: str) -> bool:
     return "://" in address
 
 
-def identity(info: Dict[str, Any]) -> str:
-    """By which a file that was replaced is told from what it was: its size, and the store's tag of
-    its content or else the time of its last change.
-    """
+def _stored(info: Dict[str, Any]) -> Stored:
     tag = next((info[name] for name in _TAGS if info.get(name) is not None), "")
-    return f"{info.get('size')}-{str(tag).strip(chr(34))}"
+    size = int(info.get("size") or 0)
+    return Stored(size, f"{size}-{str(tag).strip(chr(34))}")
 
 
 def _protocols(fs: Any) -> Tuple[str, ...]:

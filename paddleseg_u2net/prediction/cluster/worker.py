@@ -23,7 +23,7 @@ from paddleseg_u2net._version import __version__
 from paddleseg_u2net.io.images import open_picture
 from paddleseg_u2net.io.images.headers import header_of
 from paddleseg_u2net.prediction.cluster.manifest import FAILED
-from paddleseg_u2net.prediction.cluster.remote import identity, place
+from paddleseg_u2net.prediction.cluster.remote import place
 from paddleseg_u2net.prediction.cluster.shipping import ShippedModel
 from paddleseg_u2net.prediction.pipelining import MOST_PIXELS, load_of, pipelined, reason
 from paddleseg_u2net.prediction.removal import Removal, Report, Work
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
     Args:
         input, output: addresses.
-        identity: of the input, see `remote.identity`; None: the worker asks.
+        identity: of the input, see `remote.Stored`; None: the worker asks.
         known: what it was when it was done before; None if it was not, or is to be done again.
         attempt: how often it was begun before.
     """
@@ -167,7 +167,7 @@ class _Item:
         try:
             source = place(self.row.input)
             if self.identity is None:
-                self.identity = identity(source.info())
+                self.identity = source.stored().identity
             if self.identity == self.row.known:
                 raise _Unchanged
             self._content.set_result(source.read())
