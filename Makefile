@@ -28,8 +28,11 @@ install: $(STAMP) ## make the virtual environment, with this project and its too
 runtimes: $(STAMP) ## PyTorch and the engines that tests compare with
 	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" "onnxruntime==$(ONNXRUNTIME)" \
 		"openvino==$(OPENVINO)" "ncnn==$(NCNN)" \
-		"ray[data]==$(RAY)" "pyarrow==$(PYARROW)" "s3fs==$(S3FS)" "moto[s3]==$(MOTO)" flask flask-cors \
-		"playwright==$(PLAYWRIGHT)" "axe-playwright-python==$(AXE)" "numpy$(NUMPY)" numba
+		"ray[data]==$(RAY);python_version>='3.10'" "pyarrow==$(PYARROW);python_version>='3.10'" \
+		"s3fs==$(S3FS);python_version>='3.10'" "moto[s3]==$(MOTO);python_version>='3.10'" \
+		flask flask-cors \
+		"playwright==$(PLAYWRIGHT);python_version>='3.10'" \
+		"axe-playwright-python==$(AXE);python_version>='3.10'" "numpy$(NUMPY)" numba
 	# Without their requirements: what is run of them needs none but Numba and SciPy, and paddle2onnx
 	# would replace onnx by an older one.
 	$(BIN)/python -m pip install --quiet --no-deps \

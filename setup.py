@@ -13,6 +13,8 @@ VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "paddleseg_u2net/_version.py").read_text(encoding="utf-8")
 ).group(1)
 REPORT = ["jinja2", "matplotlib"]
+DEPLOY = ["onnx", "onnxruntime", "safetensors"]
+REMOVE = [*DEPLOY, "pillow-heif", f"watchfiles{VERSIONS['WATCHFILES']}"]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
     *REPORT,
@@ -54,7 +56,17 @@ setup(
         "cpu": [*TRAIN, f"paddlepaddle>={VERSIONS['PADDLE_OLDEST']}"],
         "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         # Prediction without Paddle: what was exported, and weights of every format.
-        "deploy": ["onnx", "onnxruntime", "safetensors"],
+        "deploy": DEPLOY,
+        # Backgrounds removed without Paddle: `remove`, its --watch, HEIC pictures.
+        "remove": REMOVE,
+        # The same over HTTP, and its page: `serve`.
+        "serve": [
+            *REMOVE,
+            f"fastapi{VERSIONS['FASTAPI']}",
+            "prometheus-client",
+            f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+            f"uvicorn{VERSIONS['UVICORN']}",
+        ],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.
@@ -66,13 +78,6 @@ setup(
         "paddle2onnx": ["onnx", f"paddle2onnx=={VERSIONS['PADDLE2ONNX']}"],
         # HEIC pictures, of telephones.
         "heif": ["pillow-heif"],
-        # The service and its page: `serve`.
-        "serve": [
-            "fastapi>=0.115",
-            "prometheus-client",
-            "python-multipart>=0.0.13",
-            "uvicorn>=0.29",
-        ],
         # Removal on many machines, `remove --ray`; Ray needs Python 3.10, and s3fs or gcsfs where
         # images lie there. pyarrow 26 wants numpy 2, and its wheels do not say so.
         "ray": [
@@ -83,11 +88,14 @@ setup(
         "rar": ["rarfile"],
         "dev": [
             "httpx",
+            "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",
             "onnx",
             "safetensors",
             f"mypy=={VERSIONS['MYPY']}; python_version >= '3.10'",
+            "piexif",
             "pillow-heif",
+            "pypng",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

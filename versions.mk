@@ -4,6 +4,11 @@ PADDLE_OLDEST = 2.6.2
 PADDLESEG = 2.8.0
 # paddleseg's OpenCV is built against numpy 1, and has no wheels after Python 3.12.
 NUMPY = >=1.22,<2
+# The service, and watching folders: not older than these.
+FASTAPI = >=0.115
+PYTHON_MULTIPART = >=0.0.13
+UVICORN = >=0.29
+WATCHFILES = >=0.21
 # Tools; the newest that still run on Python 3.9 are taken there.
 RUFF = 0.17.5
 MYPY = 2.4.1

@@ -42,6 +42,7 @@ EXTRAS = {
     "jinja2": "report",
     "matplotlib": "report",
     "visualdl": "train",
+    "watchfiles": "remove",
 }
 # What every install has; where one is missing, another Python runs than was installed into.
 _REQUIRED = ("cv2", "numpy", "PIL", "requests", "tqdm", "yaml")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence
+from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from paddleseg_u2net.commands.arguments import (
     add_device,
@@ -20,9 +21,19 @@ from paddleseg_u2net.commands.parsing import Parser, at_least, file_of, with_def
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
 from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
-from paddleseg_u2net.removal import Crop, Options, parse_background, parse_size
+from paddleseg_u2net.prediction.removal import (
+    EMPTY,
+    SKIPPED,
+    Report,
+    Work,
+    check_outputs,
+    remove_files,
+)
+from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
+from paddleseg_u2net.removal import Options
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.options import ONLY
+from paddleseg_u2net.removal.words import WORDS, options_of
 
 # The threshold of `removal.presence` that was calibrated.
 PRESENT = 0.5
@@ -33,6 +44,7 @@ _NOT_BY_RAY = {
     "config": "whose workers have the model's files only; export it (tools/export.py)",
     "json": "which writes a manifest",
     "plugins": "whose workers do not have them",
+    "watch": "which ends when all is done",
     "skip_existing": "which does what is missing by its manifest",
 }
 
@@ -62,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "'{stem}_cut{suffix}'; else {stem}{suffix} in OUTPUT, {stem}.cutout{suffix} beside "
         "images")  # fmt: skip
     add("--skip_existing", action="store_true", help="leave out images whose picture is there")
+    add("--watch", action="store_true", help="go on with images that come into the folders or "
+        "change, until Ctrl-C or SIGTERM")  # fmt: skip
     add("--json", type=file_of(".json"), metavar="FILE", help="what became of each image: state, "
         "error, box and area of the object, seconds")  # fmt: skip
     add = result.add_argument_group("what is kept").add_argument
@@ -78,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("edges and bodies").add_argument
     add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
         f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--hard", action="store_true", help="edges without anything between opaque and transparent")
     add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
         "an object")  # fmt: skip
@@ -118,30 +133,41 @@ def run(argv: List[str]) -> int:
     if arguments.workers or arguments.again:
         parser.error("--workers, --again: have an effect with --ray only; add it")
     try:
-        paths, output = inputs_and_output(arguments.paths, arguments.output, bool(arguments.name))
-        names = Names(output, ".png", arguments.name)
+        task = _task(arguments)
     except ValueError as error:
         parser.error(str(error))
+    with _standard_output(task.output.stream) as stream:
+        return _remove(arguments, options, task, stream)
+
+
+class _Task(NamedTuple):
+    """Which images, where to, and what beside them is none; ``watched``: folders, if they are."""
+
+    paths: List[str]
+    output: Output
+    names: Names
+    results: Results
+    watched: Optional[Folders]
+
+
+def _task(arguments: argparse.Namespace) -> _Task:
+    paths, output = inputs_and_output(arguments.paths, arguments.output, bool(arguments.name))
     if paths == [STREAM] and sys.stdin.isatty():
-        parser.error("-: standard input is a terminal; send an image to it: remove - < photo.jpg")
+        raise ValueError("-: standard input is a terminal; send it an image: remove - < photo.jpg")
     if output.stream and sys.stdout.isatty():
-        parser.error("standard output is a terminal, which shows no picture; send it on, as in "
-                     "remove - > cutout.png, or name a file")  # fmt: skip
-    with _standard_output(output.stream) as stream:
-        return _remove(arguments, options, paths, output, names, stream)
+        raise ValueError("standard output is a terminal, which shows no picture; send it on, as in "
+                         "remove - > cutout.png, or name a file")  # fmt: skip
+    names = Names(output, ".png", arguments.name)
+    folders = [output.folder] if output.folder else []
+    results = Results("that an earlier run wrote", folders, names.is_result)
+    watched = Folders(paths, results) if arguments.watch else None
+    return _Task(paths, output, names, results, watched)
 
 
 def _options(arguments: argparse.Namespace) -> Options:
     if arguments.square and arguments.crop is None:
         raise ValueError("square: has an effect with --crop only; add it")
-    return Options(
-        only=arguments.only,
-        background=parse_background(arguments.background),
-        crop=None if arguments.crop is None else Crop(arguments.crop, arguments.square),
-        size=None if arguments.size is None else parse_size(arguments.size),
-        clean=arguments.clean,
-        presence=arguments.presence,
-    )
+    return options_of(**{name: text for name, text in vars(arguments).items() if name in WORDS})
 
 
 @contextlib.contextmanager
@@ -165,22 +191,19 @@ def _standard_output(wanted: bool) -> Iterator[Optional[BinaryIO]]:
 def _remove(
     arguments: argparse.Namespace,
     options: Options,
-    paths: Sequence[str],
-    output: Output,
-    names: Names,
+    task: _Task,
     stream: Optional[BinaryIO],
 ) -> int:
     from paddleseg_u2net.io.files import check_writable
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.prediction.removal import SKIPPED, Report, check_outputs, remove_files
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.removal import Remover
 
     start_logging(stream=sys.stderr if stream else sys.stdout)
     if arguments.json:
         check_writable(arguments.json, name=f"--json {arguments.json}")
-    works = _works(paths, output, names, stream)
-    check_outputs(works, output.folder)
+    works = [] if task.watched else _works(task, stream)
+    check_outputs(works, task.output.folder)
     model = load_model(
         arguments.model,
         arguments.config,
@@ -192,26 +215,27 @@ def _remove(
     )
     logger.info(str(model))
     report = Report({"model": str(model.source), "settings": _settings(arguments)})
-    left = works
-    if arguments.skip_existing:
-        left = [work for work in works if not _exists(work.output)]
-        for work in works:
-            if _exists(work.output):
-                report.add(work, SKIPPED)
+    work = functools.partial(
+        remove_files, Remover(model.pipeline, model.in_channels), options=options, report=report
+    )
     try:
-        failures = remove_files(
-            Remover(model.pipeline, model.in_channels),
-            left,
-            options,
-            report,
+        if task.watched:
+            skip = arguments.skip_existing
+            return watch_and_remove(task.watched, task.names, work, report, arguments.json, skip)
+        failures = work(
+            works,
             on_failure=lambda failure: logger.error(failure.reason),
+            skip_existing=arguments.skip_existing,
         )
     finally:
         if arguments.json:
-            report.write(arguments.json, works)
-    done = len(left) - len(failures)
-    skipped = f", {len(works) - len(left)} were there" if len(left) < len(works) else ""
-    logger.info(f"Done: {done} of {_images(len(works))}{skipped}, {_where(works, output)}")
+            report.write(arguments.json)
+    skipped = report.count(SKIPPED)
+    done = len(works) - len(failures) - skipped
+    empty = report.count(EMPTY)
+    notes = f", {empty} without an object" if empty else ""
+    notes += f", {skipped} were there" if skipped else ""
+    logger.info(f"Done: {done} of {_images(len(works))}{notes}, {_where(works, task.output)}")
     if failures:
         logger.error(f"{_images(len(failures))} failed; the lines above say why")
     return 1 if failures else 0
@@ -255,33 +279,22 @@ def _remove_by_ray(
     return 1 if summary.failed else 0
 
 
-def _works(
-    paths: Sequence[str], output: Output, names: Names, stream: Optional[BinaryIO]
-) -> List[Any]:
+def _works(task: _Task, stream: Optional[BinaryIO]) -> List[Work]:
     """Images and their outputs."""
-    from paddleseg_u2net.prediction.removal import Work
-
-    if list(paths) == [STREAM]:
+    if task.paths == [STREAM]:
         content: Optional[bytes] = sys.stdin.buffer.read()
         jobs = [Job(Path("standard input"), Path("standard input"))]
     else:
-        content = None
-        folders = [output.folder] if output.folder else []
-        earlier = Results("that an earlier run wrote", folders, names.is_result)
-        jobs = collect(list(paths), results=earlier, flag="")
-    one = stream or output.file
+        content, jobs = None, collect(task.paths, results=task.results, flag="")
+    one = stream or task.output.file
     if one is not None:
         return [Work(jobs[0].image, one, content)]
-    return [Work(job.image, path, content) for job, path in zip(jobs, names(jobs))]
-
-
-def _exists(output: Any) -> bool:
-    return isinstance(output, Path) and output.is_file()
+    return [Work(job.image, path, content) for job, path in zip(jobs, task.names(jobs))]
 
 
 def _settings(arguments: argparse.Namespace) -> Dict[str, Any]:
     """What was asked for, but for files."""
-    files = ("paths", "output", "json", "model", "skip_existing")
+    files = ("paths", "output", "json", "model", "skip_existing", "watch")
     return {name: value for name, value in vars(arguments).items() if name not in files}
 
 

@@ -114,13 +114,14 @@ class Names:
 
     def __init__(self, output: Output, suffix: str, template: Optional[str] = None) -> None:
         if template is not None:
-            _check(template, suffix)
+            _check(template, suffix, output)
         self._output, self._suffix = output, suffix
         self._template = template or (_IN_FOLDER if output.folder else _BESIDE)
         self._given: Dict[Path, Path] = {}
         self._places: Dict[Path, Path] = {}
         self._used: Set[str] = set()
-        self._usual, self._own = _pattern(_BESIDE), _pattern(template) if template else None
+        self._usual = _pattern(_BESIDE)
+        self._own = _pattern(template) if template and output == Output() else None
 
     def __call__(self, jobs: Sequence[Job]) -> List[Path]:
         """Where the picture of each goes."""
@@ -135,19 +136,19 @@ class Names:
         return [self._given[job.image] for job in jobs]
 
     def is_result(self, path: Path) -> bool:
-        """Whether a file is called as pictures are that stand beside their images.
+        """Whether a file is called as pictures are that stand beside their images, or is one.
 
         By a template of one's own only if its image is there: ``IMG_{stem}{suffix}`` is what
         cameras call theirs.
         """
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             return False
-        if self._usual.fullmatch(path.name):
+        if self._usual.fullmatch(path.name) or str(path).lower() in self._used:
             return True
         found = self._own.fullmatch(path.name) if self._own else None
-        if not found or found["stem"] + path.suffix == path.name:
-            return False
-        return any(path.with_name(found["stem"] + suffix).is_file() for suffix in IMAGE_SUFFIXES)
+        return found is not None and any(
+            path.with_name(found["stem"] + suffix).is_file() for suffix in IMAGE_SUFFIXES
+        )
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -162,7 +163,7 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _check(template: str, suffix: str) -> None:
+def _check(template: str, suffix: str, output: Output) -> None:
     try:
         fields = {
             field for _, field, _, _ in string.Formatter().parse(template) if field is not None
@@ -178,6 +179,11 @@ def _check(template: str, suffix: str) -> None:
     if re.search(r"[/\\]", name):
         raise ValueError(
             f"--name {template}: expected a name, got a path; the folder is the OUTPUT"
+        )
+    if output == Output() and name == f"stem{suffix}":
+        raise ValueError(
+            f"--name {template}: expected more than that beside images, where it may be the name "
+            "of another image; add something, or name an OUTPUT"
         )
     if not name.lower().endswith(suffix):
         raise ValueError(

@@ -21,13 +21,18 @@ from typing import (
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.io.files import check_writable, write_bytes, write_text
-from paddleseg_u2net.io.images import PathLike, decode, decode_file, png_bytes
+from paddleseg_u2net.io.images import decode, decode_file, png_bytes
+from paddleseg_u2net.io.images.decoding import DecodedImage
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.prediction.jobs import refuse_overwriting
 from paddleseg_u2net.prediction.pipelining import Failure, pixels_of, worked
 from paddleseg_u2net.removal import Options, Removed, Remover
 
 # A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
 _PNG_LEVEL = 1
+
+# What to do where a picture would be written over an image.
+INSTEAD = "choose another OUTPUT or --name"
 
 DONE, EMPTY, FAILED, SKIPPED = "done", "empty", "failed", "skipped"
 
@@ -41,7 +46,7 @@ class Work(NamedTuple):
         content: of the image that is no file.
     """
 
-    image: PathLike
+    image: Path
     output: Union[Path, BinaryIO]
     content: Optional[bytes] = None
 
@@ -55,10 +60,15 @@ class Report:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
-        self._entries: Dict[PathLike, Dict[str, Any]] = {}
+        self._entries: Dict[Path, Optional[Dict[str, Any]]] = {}
+
+    def expect(self, works: Sequence[Work]) -> None:
+        """Tell of images that are to be worked on, in the order that they are told in."""
+        for work in works:
+            self._entries.setdefault(work.image, None)
 
     def add(self, work: Work, state: str, seconds: float = 0.0, **found: Any) -> None:
-        """Tell of one image; a later word on it replaces an earlier one."""
+        """Tell what became of one image; a later word on it replaces an earlier one."""
         output = str(work.output) if isinstance(work.output, Path) else "-"
         self._entries[work.image] = {
             "input": str(work.image),
@@ -69,14 +79,25 @@ class Report:
             **found,
         }
 
-    def count(self, state: str) -> int:
-        """How many images are in a state."""
-        return sum(entry["state"] == state for entry in list(self._entries.values()))
+    def clear(self) -> None:
+        """Forget it all."""
+        self._entries.clear()
 
-    def write(self, path: Path, works: Sequence[Work]) -> None:
-        """Write it as JSON, in the order of the works; ``left`` is how many were not begun."""
-        entries = [self._entries[work.image] for work in works if work.image in self._entries]
-        content = {**self._settings, "version": __version__, "left": len(works) - len(entries)}
+    def state(self, work: Work) -> Optional[str]:
+        """What became of an image; None if it was not begun."""
+        entry = self._entries.get(work.image)
+        return entry["state"] if entry else None
+
+    def count(self, *states: str) -> int:
+        """How many images are in one of the states."""
+        told = [entry for entry in list(self._entries.values()) if entry]
+        return sum(entry["state"] in states for entry in told)
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON; ``left`` is how many were not begun."""
+        entries = [entry for entry in self._entries.values() if entry]
+        left = len(self._entries) - len(entries)
+        content = {**self._settings, "version": __version__, "left": left}
         lines = [f"{_json(name)}: {_json(value)}" for name, value in content.items()]
         pictures = ",\n  ".join(map(_json, entries))
         lines.append(f'"pictures": [\n  {pictures}\n ]' if entries else '"pictures": []')
@@ -89,32 +110,47 @@ def remove_files(
     options: Options,
     report: Report,
     on_failure: Callable[[Failure], None] = lambda failure: None,
+    skip_existing: bool = False,
 ) -> List[Failure]:
     """Write the picture of each image; the images that failed are returned, the rest is done.
 
     Args:
         report: gets a word on each.
         on_failure: is told of each failure, in the order of the works, while others go on.
+        skip_existing: leave out images whose picture is there and is not older.
 
     Raises:
         OSError: the disk is full or read-only; the message says how many images were done.
     """
 
     def failed(failure: Failure) -> None:
-        work = by_image[failure.image]
-        report.add(work, FAILED, error=failure.reason)
+        report.add(by_image[failure.image], FAILED, error=failure.reason)
         on_failure(failure)
 
     by_image = {work.image: work for work in works}
+    report.expect(works)
+    left = [work for work in works if not (skip_existing and _is_there(work))]
+    for image in by_image.keys() - {work.image for work in left}:
+        report.add(by_image[image], SKIPPED)
     again = "run it again with --skip_existing"
-    return worked(works, Removal(remover, options, report), "removing", again, failed)
+    return worked(left, Removal(remover, options, report), "removing", again, failed)
+
+
+def _is_there(work: Work) -> bool:
+    """Whether an image has a picture that is not older."""
+    try:
+        return (
+            isinstance(work.output, Path)
+            and work.output.stat().st_mtime_ns >= work.image.stat().st_mtime_ns
+        )
+    except OSError:
+        return False
 
 
 def check_outputs(works: Sequence[Work], folder: Optional[Path]) -> None:
     """Refuse what would write over an image, or cannot be written, before the work for it."""
     files = [work.output for work in works if isinstance(work.output, Path)]
-    images = [Path(work.image) for work in works]
-    refuse_overwriting(images, files, "choose another OUTPUT or --name")
+    refuse_overwriting((work.image for work in works), files, INSTEAD)
     if folder is not None:
         check_writable(folder, folder=True)
     elif len(files) == 1:
@@ -139,9 +175,11 @@ class Removal:
         """The picture, its header, and the network's input."""
         begun = time.perf_counter()
         if work.content is None:
-            decoded = decode_file(work.image)
-        else:
-            decoded = decode(work.content, work.image)
+            return self.prepared(decode_file(work.image), begun)
+        return self.prepared(decode(work.content, work.image), begun)
+
+    def prepared(self, decoded: DecodedImage, begun: float) -> Tuple[Any, ...]:
+        """As ``read``, of what was decoded since ``begun``."""
         picture = decoded.image(4)
         batch = self._remover.prepare(picture)[None]
         return picture, decoded.header, batch, time.perf_counter() - begun
@@ -165,6 +203,13 @@ class Removal:
             work.output.write(content)
             work.output.flush()
         seconds += time.perf_counter() - begun
+        if not removed.found:
+            logger.warning(
+                f"{work.image}: nothing found, presence {removed.presence:.2f}; its picture is "
+                "written all the same"
+            )
+        for note in removed.notes:
+            logger.warning(f"{work.image}: {note}")
         self._report.add(work, DONE if removed.found else EMPTY, seconds, **_found(removed))
 
 

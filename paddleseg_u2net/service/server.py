@@ -1,24 +1,32 @@
-"""A server for the app: one address, and an end that finishes what runs."""
+"""A server for the app, in this process: its end finishes what runs."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import math
 import os
 import signal
 import socket
-from typing import Any, Iterator
+import sys
+from typing import Any, Callable, Iterator
 
 import uvicorn
+from fastapi import FastAPI
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
-from paddleseg_u2net.service.models import load_removers
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.connection import connection_class
 
 
 class _Server(uvicorn.Server):
     """One that ends by any signal to end, and does not raise it again: the end is no failure."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, told: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._work, self._told = app.state.service.work, told
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -30,45 +38,53 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self._told()
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket at an address, which nobody is answered at yet.
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Take no request any more, also of connections that stand."""
+        self._work.is_ending = True
+        super().handle_exit(sig, frame)
+
+
+def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> int:
+    """Load the models and answer until a signal to end comes.
+
+    Args:
+        told: is called when the first request can come.
+
+    Returns:
+        0, also if pictures were left unfinished at the end of the time that they had.
 
     Raises:
-        ValueError: there is no such address here, or it is taken.
+        ValueError: a model cannot be loaded.
     """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        raise ValueError(
-            f"--host {host}, --port {port}: {error.strerror or error}; name another address"
-        ) from error
-    return bound
-
-
-def serve(settings: Settings, host: str, port: int) -> int:
-    """Answer until a signal to end comes; the exit code of the command."""
-    with bind(host, port) as bound:
-        app = create_app(settings, load_removers(settings))
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.grace),
-        )
-        name, number = bound.getsockname()[:2]
-        logger.info(f"Serving on http://{f'[{name}]' if ':' in name else name}:{number}/")
-        _Server(config).run(sockets=[bound])
-    return _end(app)
-
-
-def _end(app: Any) -> int:
-    """0; without waiting for work that nobody waits for any more."""
-    if app.state.work.running:
-        logger.warning(f"{app.state.work.running} pictures were not finished in time")
-        os._exit(0)
+    app = create_app(settings)
+    _hand_on_errors()
+    config = uvicorn.Config(
+        app,
+        http=connection_class(settings.stall),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(settings.grace),
+    )
+    _Server(config, app, told).run(sockets=[bound])
+    work = app.state.service.work
+    if work.running:
+        logger.warning(f"{work.running} pictures were not finished in {settings.grace:g} s")
+        with signals.at_most(1, 0):
+            sys.stdout.flush()
+        os._exit(0)  # or their threads would be waited for
     return 0
+
+
+def _hand_on_errors() -> None:
+    """Let uvicorn's errors go where ours go; what it says of bad clients is not told."""
+    theirs = logging.getLogger("uvicorn.error")
+    theirs.handlers[:] = logger.handlers
+    theirs.setLevel(logging.ERROR)
+    theirs.propagate = False

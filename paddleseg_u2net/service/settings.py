@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Tuple
+from typing import Tuple
 
 from paddleseg_u2net.env import cores
 
@@ -15,8 +15,8 @@ class Settings:
     Args:
         models: names or paths as `load_model` takes them; a request that names none gets the first.
         backend, device: see `choose`.
-        threads: of the network for one picture; None: as many as leave every core one picture.
-        at_once: pictures that are worked on at the same time; None: one for each core.
+        threads: of the network for one picture; 0: the cores, shared out to those pictures.
+        at_once: pictures that are worked on at the same time; 0: one for each core.
         queue: requests that are being sent or wait, besides those that are worked on; further ones
             are refused.
         max_bytes: of a request's body, and of a picture that is fetched for it.
@@ -35,8 +35,8 @@ class Settings:
     models: Tuple[str, ...] = ("u2netp",)
     backend: str = "auto"
     device: str = "auto"
-    threads: Optional[int] = None
-    at_once: Optional[int] = None
+    threads: int = 0
+    at_once: int = 0
     queue: int = 32
     max_bytes: int = 50 * 2**20
     max_pixels: int = 50_000_000
@@ -53,13 +53,10 @@ class Settings:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if not self.models:
             raise ValueError("models: expected one or more, got none")
-
-    @property
-    def workers(self) -> int:
-        """Pictures that are worked on at the same time."""
-        return self.at_once or cores()
+        object.__setattr__(self, "at_once", self.at_once or cores())
+        object.__setattr__(self, "threads", self.threads or max(1, cores() // self.at_once))
 
     @property
     def places(self) -> int:
         """Requests that are taken at the same time."""
-        return self.workers + self.queue
+        return self.at_once + self.queue

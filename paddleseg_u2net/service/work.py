@@ -9,14 +9,19 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Deque, Iterator, Tuple, TypeVar
+from typing import Any, Callable, Coroutine, Deque, Dict, Iterator, Tuple, TypeVar
 
 from fastapi import Request
 
-from paddleseg_u2net.service.errors import ServiceError
+from paddleseg_u2net.service.metrics import Metrics
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 Result = TypeVar("Result")
+
+# Threads for what is no picture yet: headers that are read, addresses that are fetched.
+_ASIDE = 4
+_OLD = 0.9  # how much the mean of seconds keeps of what it was
 
 
 class Cancelled(Exception):
@@ -26,36 +31,33 @@ class Cancelled(Exception):
 class Job:
     """Work on one picture, in a thread; it looks between its steps whether it is still wanted."""
 
-    def __init__(self) -> None:
-        self._cancelled = threading.Event()
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics, self._cancelled = metrics, threading.Event()
 
     def cancel(self) -> None:
         """End the work at its next step."""
         self._cancelled.set()
 
-    def step(self) -> None:
-        """Begin a step; raises `Cancelled` where nobody waits any more."""
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Do a step, and measure it; raises `Cancelled` where nobody waits any more."""
         if self._cancelled.is_set():
             raise Cancelled
+        with self._metrics.step(name):
+            yield
 
 
 class Work:
-    """The places, threads and pixels of a service; all but what threads do is of one event loop."""
+    """The places, threads and pixels of a service; but for its threads all is in one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
         self.taken = self.running = 0
         self.is_ending = False
-        self._pool = ThreadPoolExecutor(settings.workers, "picture")
-        # Headers are read, and addresses fetched, while all others are busy with pictures.
-        self._aside = ThreadPoolExecutor(4, "aside")
+        self._pool = ThreadPoolExecutor(settings.at_once, "picture")
+        self._aside = ThreadPoolExecutor(_ASIDE, "aside")
         self._pixels = _Pixels(settings.max_pixels)
         self._seconds = 1.0  # of a picture, as a mean of the last ones
-
-    @property
-    def waiting(self) -> int:
-        """Requests that have a place and are not worked on."""
-        return max(0, self.taken - self.running)
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
@@ -70,14 +72,16 @@ class Work:
             told = f"all {self.settings.places} places are taken; ask again later"
             raise ServiceError(503, "busy", told, self.retry_later())
         self.taken += 1
+        self._tell()
         try:
             yield
         finally:
             self.taken -= 1
+            self._tell()
 
-    def retry_later(self) -> dict:
+    def retry_later(self) -> Dict[str, str]:
         """The header that says when a place may be free."""
-        seconds = self.waiting * self._seconds / self.settings.workers
+        seconds = self.taken * self._seconds / self.settings.at_once
         return {"Retry-After": str(min(60, max(1, math.ceil(seconds))))}
 
     async def aside(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -87,20 +91,22 @@ class Work:
     async def picture(self, pixels: int, work: Callable[[Job], Result]) -> Result:
         """What ``work`` returns in a thread, once there is one, and room for so many pixels.
 
-        Where this is cancelled, work that has not begun never does, and its job is.
+        Where this is cancelled, work that has not begun never does, and a job that runs is told.
         """
+        asked = time.monotonic()
         await self._pixels.take(pixels)
-        loop, job = asyncio.get_running_loop(), Job()
+        loop, job = asyncio.get_running_loop(), Job(self.metrics)
 
-        def timed() -> Result:
+        def worked() -> Result:
             began = time.monotonic()
-            loop.call_soon_threadsafe(self._begun)
+            self.metrics.steps.labels("wait").observe(began - asked)
+            _soon(loop, self._begun)
             try:
                 return work(job)
             finally:
-                loop.call_soon_threadsafe(self._done, time.monotonic() - began)
+                _soon(loop, self._done, time.monotonic() - began)
 
-        future = self._pool.submit(timed)
+        future = self._pool.submit(worked)
         # Not when nobody waits any more, but when the memory is free.
         future.add_done_callback(lambda _: _soon(loop, self._pixels.give, pixels))
         try:
@@ -111,10 +117,16 @@ class Work:
 
     def _begun(self) -> None:
         self.running += 1
+        self._tell()
 
     def _done(self, seconds: float) -> None:
         self.running -= 1
-        self._seconds += 0.1 * (seconds - self._seconds)
+        self._seconds = _OLD * self._seconds + (1 - _OLD) * seconds
+        self._tell()
+
+    def _tell(self) -> None:
+        self.metrics.running.set(self.running)
+        self.metrics.queue.set(max(0, self.taken - self.running))
 
     def close(self) -> None:
         """Begin nothing any more; what runs, runs on."""
@@ -128,7 +140,7 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *argum
 
 
 class _Pixels:
-    """A number of pixels that work shares, first come, first served."""
+    """A number of pixels that pictures share, first come, first served."""
 
     def __init__(self, most: int) -> None:
         self._most = self._free = most
@@ -162,7 +174,7 @@ class _Pixels:
             turn.set_result(None)
 
 
-async def attended(request: Request, work: Any, seconds: float) -> Any:
+async def attended(request: Request, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
     """What a coroutine returns while the client waits for it, for so many seconds.
 
     Raises:
@@ -172,16 +184,18 @@ async def attended(request: Request, work: Any, seconds: float) -> Any:
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
     try:
-        await asyncio.wait({task, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        both = {task, gone}
+        await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         if gone.done():
             raise Cancelled
-        raise ServiceError(503, "out_of_time", "the picture took too long", {"Retry-After": "10"})
+        told = "the time for a request is over; ask again later, or send a smaller picture"
+        raise ServiceError(503, "out_of_time", told, {"Retry-After": "10"})
     finally:
         for each in (task, gone):
             each.cancel()
-        await asyncio.wait({task, gone})
+        await asyncio.gather(task, gone, return_exceptions=True)
 
 
 async def _gone(request: Request) -> None:

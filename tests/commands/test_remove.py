@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.commands import main
+from paddleseg_u2net.removal.words import WORDS
 from paddleseg_u2net.weights import write_weights
 from tests.prediction.making import noise, picture, tree
 from tests.weights import narrow
@@ -173,7 +174,10 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
         (["photos/a.jpg", "x.png", "--model", "no/such.pth"], 1, "no/such.pth: expected a file of"),
         (["photos", "x", "--json", "photos/a.jpg/r.json"], 1, "photos/a.jpg is a file"),
         (["photos", "photos/a.jpg/x"], 1, "photos/a.jpg is a file"),
-        (["photos", "--name", "{stem}{suffix}"], 1, "b.png is one of the images and would be"),
+        (["photos", "--name", "{stem}{suffix}"], 2, "expected more than that beside images"),
+        (["photos", "--watch", "-o", "x.png"], 2, "x.png: expected a folder for the pictures"),
+        (["photos/a.jpg", "--watch"], 2, "--watch: expected folders, got photos/a.jpg"),
+        (["photos", "-", "--watch"], 2, "-: standard output takes the picture of one image"),
         (["photos/a.jpg", "--output", "photos/a.jpg"], 1, "a.jpg is one of the images and would"),
         ([], 2, "the following arguments are required: INPUT"),
         (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
@@ -203,6 +207,13 @@ def test_errors_are_one_line(photos, model, words, code, said, capsys, monkeypat
     out, err = capsys.readouterr()
     assert said in out + err and "Traceback" not in out + err
     assert tree(photos) == before
+
+
+def test_every_option_has_a_flag(capsys):
+    with pytest.raises(SystemExit):
+        main("remove", ["--help"])
+    said = capsys.readouterr().out
+    assert [word for word in WORDS if f"  --{word}" not in said] == []
 
 
 def test_flags_may_stand_between_the_paths(photos, model):

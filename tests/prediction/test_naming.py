@@ -142,8 +142,10 @@ def test_results_of_earlier_runs_are_known_by_their_names(tmp_path):
     # a camera's name is one only beside the image that it would be of
     assert own.is_result(tmp_path / "IMG_7.png") and own.is_result(tmp_path / "IMG_a.webp")
     assert not own.is_result(tmp_path / "IMG_8.jpg")
-    same = Names(Output(), ".png", "{stem}{suffix}")
-    assert not same.is_result(tmp_path / "a.jpg") and not same.is_result(tmp_path / "a.png")
+    same = Names(Output(folder=tmp_path / "out"), ".png", "{stem}{suffix}")
+    assert not same.is_result(tmp_path / "7.jpg")
+    written = usual([Job(tmp_path / "b.jpg", Path("b.jpg"))])
+    assert written == [tmp_path / "b.cutout.png"] and usual.is_result(written[0])
 
 
 @pytest.mark.parametrize(
@@ -157,9 +159,10 @@ def test_results_of_earlier_runs_are_known_by_their_names(tmp_path):
         ("x/{stem}{suffix}", "expected a name, got a path"),
         ("{stem}_cut", "expected a name that ends in {suffix}"),
         ("{stem}.webp", "expected a name that ends in {suffix}"),
+        ("{stem}{suffix}", "expected more than that beside images"),
     ],
 )
 def test_a_wrong_template_is_named(template, said):
     with pytest.raises(ValueError, match=said):
         Names(Output(), ".png", template)
-    assert Names(Output(), ".png", "{stem}.png")
+    assert Names(Output(folder=Path("out")), ".png", "{stem}.png")

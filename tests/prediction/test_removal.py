@@ -36,7 +36,7 @@ def removed(folder, out, network=red, options=None, **how):
             Remover(predictor(network, **how)), works, options or Options(), report
         )
     finally:
-        report.write(folder.parent / "report.json", works)
+        report.write(folder.parent / "report.json")
     return failures, read(folder.parent / "report.json")
 
 
@@ -111,7 +111,7 @@ def test_an_image_that_is_no_file_and_a_stream_for_its_picture(tmp_path):
     broken = work._replace(content=b"no picture")
     (failure,) = remove_files(Remover(predictor(sure)), [broken], Options(), report)
     assert failure.reason.startswith("standard input: expected a picture")
-    report.write(tmp_path / "r.json", [broken])
+    report.write(tmp_path / "r.json")
     (entry,) = read(tmp_path / "r.json")["pictures"]
     assert entry["state"] == "failed" and entry["output"] is None
     assert entry["error"] == failure.reason
@@ -159,7 +159,7 @@ def test_a_full_disk_says_what_is_done_and_what_is_left(tmp_path, monkeypatch):
         ) as e:
             remove_files(Remover(predictor()), works, Options(), report)
     assert "run it again with --skip_existing" in str(e.value)
-    report.write(tmp_path / "r.json", works)
+    report.write(tmp_path / "r.json")
     told = read(tmp_path / "r.json")
     assert [entry["state"] for entry in told["pictures"]] == ["done"] * 5
     assert told["left"] == 35 and len(tree(tmp_path / "out")) == 5

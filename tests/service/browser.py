@@ -9,8 +9,9 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List, Tuple, Union
 
+import httpx
 import numpy as np
 import pytest
 import uvicorn
@@ -23,6 +24,9 @@ from tests.service.conftest import bright_remover
 CHROMIUM = Path("/usr/bin/chromium")
 # Loaded machines are slow; whoever waits for a condition does not wait longer than it takes.
 PATIENCE = 30_000
+
+
+Point = Tuple[float, float]
 
 
 class Graded:
@@ -131,8 +135,12 @@ class Page:
         """Move a slider, or fill a field."""
         self.tab.locator(f"#{name}").fill(str(value))
 
+    def says(self, text: str) -> None:
+        """Wait for words in the live region."""
+        self.tab.locator("#status").get_by_text(text).wait_for(state="attached")
+
     def download(self, button: str = "download") -> Path:
-        """The file that a button saves, under a name that Playwright gives."""
+        """The file that a button saves; `saved_as` is the name that it asks for."""
         with self.tab.expect_download() as download:
             self.tab.click(f"#{button}:enabled")
         self.saved_as = download.value.suggested_filename
@@ -142,14 +150,71 @@ class Page:
         """The finished picture."""
         return np.array(Image.open(self.download()))
 
+    def box(self, selector: str) -> Tuple[float, float, float, float]:
+        """Left, top, width and height on the screen."""
+        found = self.tab.locator(selector).bounding_box()
+        return found["x"], found["y"], found["width"], found["height"]
 
-def asked(address: str, picture: np.ndarray, **fields: str) -> np.ndarray:
+    def place(self, x: float, y: float, beside: Point = (0, 0)) -> Point:
+        """Where a point of the picture is on the screen, in whole pixels, and some beside it."""
+        left, top, width, _ = self.box("#cutout")
+        zoom = width / self.width
+        return round(left + x * zoom) + beside[0], round(top + y * zoom) + beside[1]
+
+    def back(self, place: Point) -> Point:
+        """Which point of the picture is at a place on the screen."""
+        left, top, width, _ = self.box("#cutout")
+        return (place[0] - left) * self.width / width, (place[1] - top) * self.width / width
+
+    @property
+    def width(self) -> int:
+        """The picture's."""
+        return int(self.tab.evaluate("document.querySelector('#cutout').width"))
+
+    def drag(self, start: Point, end: Point) -> None:
+        mouse = self.tab.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end)
+        mouse.up()
+
+    def colour_at(self, x: float, y: float) -> Tuple[int, ...]:
+        """What the screen shows at a place of the picture, given as shares of its sides."""
+        sheet = self.tab.locator("#sheet").screenshot()
+        shown = Image.open(io.BytesIO(sheet)).convert("RGB")
+        return shown.getpixel((int(x * shown.width), int(y * shown.height)))
+
+    def focused(self) -> str:
+        """The identifier of the element that has the focus."""
+        return self.tab.evaluate("document.activeElement.id")
+
+    def tab_to(self, selector: str, key: str = "Tab") -> None:
+        """Press a key until the focus is at an element."""
+        reached = f"document.activeElement.matches({selector!r})"
+        for _ in range(40):
+            if self.tab.evaluate(reached):
+                return
+            self.tab.keyboard.press(key)
+        raise AssertionError(f"{key} does not lead to {selector}")
+
+    def faults(self, script: str) -> List[str]:
+        """What axe-core finds wrong."""
+        if not self.tab.evaluate("'axe' in window"):
+            self.tab.evaluate(script)
+        found = self.tab.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
+
+
+def asked(address: str, picture: Union[np.ndarray, bytes], **fields: str) -> np.ndarray:
     """The service's own answer."""
-    import httpx
-
-    files = {"file": ("a.png", encoded(picture))}
-    answer = httpx.post(f"{address}api/remove", files=files, data=fields)
+    content = picture if isinstance(picture, bytes) else encoded(picture)
+    answer = httpx.post(f"{address}api/remove", files={"file": ("a.png", content)}, data=fields)
     return decoded(answer.content)
+
+
+def upload(name: str, content: bytes) -> dict:
+    """A file as Playwright takes it for a field."""
+    return {"name": name, "mimeType": "image/png", "buffer": content}
 
 
 def graded(width: int = 160, height: int = 120, seed: int = 0) -> np.ndarray:
@@ -167,5 +232,22 @@ def over(front: np.ndarray, behind: np.ndarray) -> np.ndarray:
     return np.rint(behind + (front[..., :3] - behind.astype(float)) * share).astype(np.uint8)
 
 
-def png(picture: np.ndarray) -> io.BytesIO:
-    return io.BytesIO(encoded(picture))
+def stroke(shape: Tuple[int, int], start: Point, end: Point, radius: float, soft: float) -> Any:
+    """How much of each pixel a stroke covers, 0 to 255, by its middle's distance to the line."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    along = np.subtract(end, start)
+    offset = np.stack([x - start[0], y - start[1]], -1)
+    share = np.clip(offset @ along / (along @ along), 0, 1)
+    distance = np.linalg.norm(offset - share[..., None] * along, axis=-1)
+    edge = max(radius * soft, 1)
+    return np.rint(255 * np.clip((radius + edge / 2 - distance) / edge, 0, 1))
+
+
+def recoloured(picture: np.ndarray, cut: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A cut-out of another opacity: what is kept goes over to the picture's colours."""
+    found = cut[..., 3].astype(float)
+    kept = np.clip((alpha - found) / np.maximum(255 - found, 1), 0, 1)[..., None]
+    seen = np.where(found[..., None] > 0, cut[..., :3], picture).astype(float)
+    colours = np.rint(seen + kept * (picture - seen))
+    colours[alpha == 0] = 0
+    return np.dstack([colours, alpha]).astype(np.uint8)

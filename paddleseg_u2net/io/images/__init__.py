@@ -16,6 +16,7 @@ from paddleseg_u2net.io.images.decoding import (
     read_still,
 )
 from paddleseg_u2net.io.images.headers import Header, image_size, read_header
+from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.io.images.opening import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -27,8 +28,17 @@ from paddleseg_u2net.io.images.opening import (
     memory_named,
     open_picture,
 )
+from paddleseg_u2net.io.images.originals import (
+    Original,
+    convert_original,
+    decode_original,
+    read_original,
+)
+from paddleseg_u2net.io.images.tiff_writing import tiff_bytes
 from paddleseg_u2net.io.images.writing import (
     WRITABLE_SUFFIXES,
+    deep_png_bytes,
+    picture_bytes,
     png_bytes,
     write_image,
     write_png,

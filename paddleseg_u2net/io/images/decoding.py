@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from paddleseg_u2net.io.images.headers import Header, header_of, orientation_of
+from paddleseg_u2net.io.images.headers import Header, header_of
 from paddleseg_u2net.io.images.opening import (
     ANIMATED,
     FLOATS,
@@ -70,12 +70,16 @@ def convert_image(picture: Any, channels: int = 3, name: PathLike = "picture") -
 
     Of 16-bit colours Pillow has kept the high bytes.
     """
+    return decoded_picture(picture, name).image(channels)
+
+
+def decoded_picture(picture: Any, name: PathLike = "picture") -> DecodedImage:
+    """As `decode_file`, of a Pillow picture."""
     if picture.mode == "F":
         raise ImageError(name, FLOATS)
     check_pixel_count(picture.size, name)
     _load(picture, name)
-    header = Header(str(picture.format), orientation=orientation_of(picture))
-    return DecodedImage(picture, header, None, name).image(channels)
+    return DecodedImage(picture, header_of(picture), None, name)
 
 
 def read_colours(path: PathLike) -> np.ndarray:
@@ -125,7 +129,7 @@ class DecodedImage:
         if picture.mode in _MULTIPLIED_BY_ALPHA:
             picture = picture.convert(_MULTIPLIED_BY_ALPHA[picture.mode])
         self.header, self.deep = header, deep
-        self._picture, self._path = picture, path
+        self.picture, self._path = picture, path
 
     def image(self, channels: int = 3) -> np.ndarray:
         """The array that `read_image` gives."""
@@ -133,15 +137,35 @@ class DecodedImage:
             raise ValueError(f"channels: expected 1, 3 or 4, got {channels!r}")
         with memory_named(self._path):
             array = self._colours(channels)
-            return self._upright(array.reshape(*array.shape[:2], channels))
+            return self.upright(array.reshape(*array.shape[:2], channels))
 
     def mask(self) -> np.ndarray:
         """The array that `read_mask` gives."""
         with memory_named(self._path):
-            return self._upright(self._values())
+            return self.upright(self._values())
+
+    def pixels(self, channels: int) -> np.ndarray:
+        """Stored pixels, not turned, uint8 (H, W, 3 or 4)."""
+        return _pixels(self.picture, _PILLOW_MODE[channels])
+
+    def deep_colours(self) -> Optional[np.ndarray]:
+        """Stored 16-bit colours or greys, not turned, uint16 (H, W, 3 or 4); None of others."""
+        key = self.picture.info.get("transparency")
+        if self.picture.mode.startswith("I"):
+            grey = _sixteen_bit(self.picture, self._path)
+            bands = [grey] * 3
+            seen = grey != key if isinstance(key, int) else None
+        elif self.deep is None:
+            return None
+        else:
+            bands = [self.deep[..., index] for index in range(self.deep.shape[2])]
+            seen = (self.deep != key).any(axis=2) if isinstance(key, tuple) else None
+        if seen is not None:
+            bands.append(seen * np.uint16(65535))
+        return np.dstack(bands)
 
     def _colours(self, channels: int) -> np.ndarray:
-        picture, mode = self._picture, _PILLOW_MODE[channels]
+        picture, mode = self.picture, _PILLOW_MODE[channels]
         key = picture.info.get("transparency")
         if picture.mode.startswith("I"):
             grey = _sixteen_bit(picture, self._path)
@@ -159,7 +183,7 @@ class DecodedImage:
         return array
 
     def _values(self) -> np.ndarray:
-        picture, path = self._picture, self._path
+        picture, path = self.picture, self._path
         if picture.mode in ("1", "L", "P"):
             values = np.array(picture).astype(np.uint8, copy=False)
             return _by_colour(values, picture) if picture.mode == "P" else values
@@ -178,7 +202,7 @@ class DecodedImage:
         mode = "RGBA" if picture.mode == "RGBA" else "RGB"
         return _single_channel(_pixels(picture, mode) if self.deep is None else self.deep, path)
 
-    def _upright(self, array: np.ndarray) -> np.ndarray:
+    def upright(self, array: np.ndarray) -> np.ndarray:
         """Turn stored pixels as the orientation asks; contiguous and writable."""
         # Pillow itself turns TIFF files upright while it loads them.
         orientation = 1 if self.header.format == "TIFF" else self.header.orientation
@@ -191,22 +215,25 @@ class DecodedImage:
         return np.ascontiguousarray(array)
 
 
-def decode_file(path: PathLike, still: bool = False) -> DecodedImage:
-    """Decode a file once, for its header and its image or mask; ``still``: no animation."""
+def decode_file(path: PathLike, still: bool = False, warn: bool = True) -> DecodedImage:
+    """Decode a file once, for its header and its image or mask.
+
+    ``still``: no animation; ``warn``: else the log says that the first frame of one is read.
+    """
     with memory_named(path), open_stream(path) as file:
         try:
             content = file.read()
         except OSError as error:
             raise ImageError(path, f"the file cannot be read: {error}; check the disk") from error
-        return decode(content, path, still)
+        return decode(content, path, still, warn)
 
 
-def decode(content: bytes, path: PathLike, still: bool = False) -> DecodedImage:
+def decode(content: bytes, path: PathLike, still: bool = False, warn: bool = True) -> DecodedImage:
     """As `decode_file`, of a file's content; ``path`` is what errors begin with."""
     # From memory, for Pillow's many small reads are slower from a file.
     picture = open_picture(io.BytesIO(content), path)
     check_readable(picture, path, still)
-    if getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
+    if warn and getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED:
         logger.warning(f"{path}: {picture.n_frames} frames; the first is read")
     header = header_of(picture)
     multiplied = picture.mode in _MULTIPLIED_BY_ALPHA

@@ -18,6 +18,7 @@ from paddleseg_u2net.io.images.opening import (
 )
 
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
+_ACROSS_TAG, _DOWN_TAG, _UNIT_TAG = 0x011A, 0x011B, 0x0128
 _SIDEWAYS = (5, 6, 7, 8)
 _FEW_BITS = re.compile(r"^(?:1|[LP];([124]))$")
 
@@ -61,13 +62,14 @@ def read_header(path: PathLike) -> Header:
 
 
 def header_of(picture: Any) -> Header:
-    """The header of a Pillow picture that is not yet decoded."""
+    """The header of a Pillow picture; of a file's, before it is decoded."""
     mode, orientation = picture.mode, orientation_of(picture)
     width, height = picture.size
     if picture.format == "TIFF":  # newer Pillow versions have already swapped picture.size
         width, height = picture.tag_v2[_WIDTH_TAG], picture.tag_v2[_HEIGHT_TAG]
     deep, dpi = has_deep_colours(picture), _resolution(picture)
-    few = _FEW_BITS.match(raw_mode(picture.tile[0])) if picture.tile else None
+    tiles = getattr(picture, "tile", [])
+    few = _FEW_BITS.match(raw_mode(tiles[0])) if tiles else None
     return Header(
         str(picture.format),
         mode,
@@ -112,8 +114,16 @@ def image_size(path: PathLike) -> Tuple[int, int]:
 
 def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
     try:
-        across, down = (float(value) for value in picture.info["dpi"])
+        found = picture.info["dpi"] if "dpi" in picture.info else _exif_resolution(picture)
+        across, down = (float(value) for value in found)
     except Exception:  # missing, damaged, or a fraction of 0
         return None
     sensible = all(math.isfinite(value) and 1 <= value <= 1e6 for value in (across, down))
     return (across, down) if sensible else None
+
+
+def _exif_resolution(picture: Any) -> Tuple[float, float]:
+    """Of formats that have no other place for it."""
+    exif = Image.Image.getexif(picture)
+    factor = 2.54 if exif.get(_UNIT_TAG, 2) == 3 else 1.0
+    return exif[_ACROSS_TAG] * factor, exif[_DOWN_TAG] * factor

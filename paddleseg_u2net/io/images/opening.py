@@ -183,11 +183,12 @@ def raw_mode(tile: Any) -> str:
 
 def has_deep_colours(picture: Any) -> bool:
     """Whether a Pillow picture, not yet decoded, has colours (or grey and alpha) of 16 bits."""
+    tiles = getattr(picture, "tile", [])  # a picture that is of no file has none
     if picture.mode.startswith("I"):
         return False
     if picture.format == "PPM":
-        return any(isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in picture.tile)
-    return any(_DEEP.search(raw_mode(tile)) for tile in picture.tile)
+        return any(isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in tiles)
+    return any(_DEEP.search(raw_mode(tile)) for tile in tiles)
 
 
 def _why_not(head: bytes, error: Exception) -> str:
@@ -243,15 +244,28 @@ def find_images(folder: PathLike) -> List[Path]:
     return sorted(path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> Iterator[Path]:
+def files_below(
+    folder: PathLike,
+    subfolders: Optional[List[Path]] = None,
+    errors: Optional[List[ImageError]] = None,
+) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, those of a folder sorted.
 
     Hidden ones (".name") are skipped, links to folders are followed, each folder once. Pipes,
     devices and links to nothing are yielded too: opening them gives an error that names them.
-    ``subfolders`` gets the folders below ``folder`` appended.
+    ``subfolders`` gets the folders below ``folder`` appended, ``errors`` those of folders that
+    cannot be read, which are raised otherwise.
     """
+
+    def refused(error: OSError) -> None:
+        text = f"expected a readable folder: {error.strerror}; check its rights"
+        found = ImageError(str(error.filename), text)
+        if errors is None:
+            raise found from error
+        errors.append(found)
+
     seen: Set[str] = set()
-    for root, below, names in os.walk(folder, followlinks=True, onerror=_raise_listing_error):
+    for root, below, names in os.walk(folder, followlinks=True, onerror=refused):
         place = str(Path(root).resolve())
         if place in seen:  # a link back up would never end
             below.clear()
@@ -261,9 +275,3 @@ def files_below(folder: PathLike, subfolders: Optional[List[Path]] = None) -> It
         if subfolders is not None:
             subfolders += [Path(root, name) for name in below]
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _raise_listing_error(error: OSError) -> None:
-    raise ImageError(
-        str(error.filename), f"expected a readable folder: {error.strerror}; check its rights"
-    ) from error

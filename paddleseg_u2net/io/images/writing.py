@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.io.images.headers import Header
+from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.io.images.opening import FORMAT_OF_SUFFIX, PathLike
 
+_PNG_HEAD = 8 + 25  # the signature, and the chunk IHDR
 _WRITTEN = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 WRITABLE_SUFFIXES = frozenset(s for s, name in FORMAT_OF_SUFFIX.items() if name in _WRITTEN)
 
@@ -50,6 +55,39 @@ def png_bytes(
     options = {"icc_profile": like.profile, "dpi": like.dpi} if like else {}
     given = {name: value for name, value in options.items() if value}
     return _encoded(picture, "PNG", compress_level=level, **given)
+
+
+def picture_bytes(array: np.ndarray, format_name: str, **options: Any) -> bytes:
+    """Return the content of a file of one of Pillow's formats, with Pillow's options for it."""
+    return _encoded(_as_picture(array), format_name, **options)
+
+
+def deep_png_bytes(array: np.ndarray, metadata: Metadata, level: int = 6) -> bytes:
+    """Return the content of a PNG file of uint16 (H, W, 3) or (H, W, 4): Pillow writes none."""
+    ordered = np.ascontiguousarray(array[..., [2, 1, 0, 3][: array.shape[2]]])
+    written, content = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, level])
+    if not written:
+        raise ValueError("OpenCV wrote no PNG")
+    plain = content.tobytes()
+    return plain[:_PNG_HEAD] + _chunks(metadata) + plain[_PNG_HEAD:]
+
+
+def _chunks(metadata: Metadata) -> bytes:
+    """A PNG file's metadata, between its header and its pixels."""
+    chunks = []
+    if metadata.profile:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.profile)))
+    if metadata.dpi:
+        across, down = (round(value / 0.0254) for value in metadata.dpi)
+        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif))
+    if metadata.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    return b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
 
 
 def write_image(path: PathLike, array: np.ndarray) -> None:

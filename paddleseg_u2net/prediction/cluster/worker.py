@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import (
     Any,
-    BinaryIO,
     Deque,
     Dict,
     Iterable,
@@ -20,7 +21,7 @@ from typing import (
 )
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.io.images import open_picture
+from paddleseg_u2net.io.images import decode, open_picture
 from paddleseg_u2net.io.images.headers import header_of
 from paddleseg_u2net.prediction.cluster.manifest import FAILED
 from paddleseg_u2net.prediction.cluster.remote import place
@@ -130,7 +131,7 @@ class Worker:
     def _finish(self, rows: Sequence[Row], times: int) -> List[Dict[str, Any]]:
         steps, result = _Steps(self._remover, self._task.options), []
         for item, error in pipelined(_fetched(rows), steps, MOST_PIXELS):
-            facts = {"identity": item.identity, **steps.facts.of.get(item.row.input, {})}
+            facts = {"identity": item.identity, **steps.facts.of.get(Path(item.row.input), {})}
             if isinstance(error, _Unchanged):
                 facts = {"state": KEPT}
             elif error is not None:
@@ -178,9 +179,6 @@ class _Item:
         """The content, when it is there; raises what kept it from coming."""
         return self._content.result()
 
-    def work(self, output: BinaryIO) -> Work:
-        return Work(self.row.input, output, self.content())
-
 
 def _fetched(rows: Iterable[Row]) -> Iterator[_Item]:
     """The pictures, while the content of the next ones is fetched."""
@@ -195,15 +193,15 @@ def _fetched(rows: Iterable[Row]) -> Iterator[_Item]:
 
 
 class _Facts(Report):
-    """What the local command tells of pictures, by their addresses."""
+    """What the local command tells of pictures."""
 
     def __init__(self) -> None:
         super().__init__({})
-        self.of: Dict[str, Dict[str, Any]] = {}
+        self.of: Dict[Path, Dict[str, Any]] = {}
 
     def add(self, work: Work, state: str, seconds: float = 0.0, **found: Any) -> None:
         """Take down what is told of a picture."""
-        self.of[str(work.image)] = {"state": state, "seconds": seconds, **found}
+        self.of[work.image] = {"state": state, "seconds": seconds, **found}
 
 
 class _Steps:
@@ -221,13 +219,14 @@ class _Steps:
             return 0
 
     def read(self, item: _Item) -> Any:
-        return self._removal.read(item.work(io.BytesIO()))
+        begun = time.perf_counter()
+        return self._removal.prepared(decode(item.content(), item.row.input), begun)
 
     def compute(self, read: Any) -> Any:
         return self._removal.compute(read)
 
     def write(self, item: _Item, computed: Any) -> None:
-        stream = io.BytesIO()
-        self._removal.write(item.work(stream), computed)
+        image, stream = Path(item.row.input), io.BytesIO()
+        self._removal.write(Work(image, stream), computed)
         place(item.row.output).write(stream.getvalue())
-        self.facts.of[item.row.input]["bytes"] = stream.tell()
+        self.facts.of[image]["bytes"] = stream.tell()

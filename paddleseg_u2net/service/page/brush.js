@@ -5,16 +5,19 @@ import { word } from "./words.js";
 const MOST_KEPT = 96 * 2 ** 20; // bytes of steps that can be undone
 
 export class Edits {
-  constructor({ width, height, found }) {
+  /** `of`: the file that the mask is from. */
+  constructor({ width, height, found }, of) {
     [this.width, this.height] = [width, height];
+    [this.found, this.of] = [found, of];
     this.mask = found.slice();
+    this.painted = false; // further back than can be undone
     this.done = []; // patches, each of what was there before
     this.undone = [];
     this.stroke = null;
   }
 
   get touched() {
-    return this.done.length + this.undone.length > 0;
+    return this.painted || this.done.length + this.undone.length > 0;
   }
 
   /** Begins a stroke towards `value` (0 erases, 255 keeps); sizes are in the picture's pixels. */
@@ -59,10 +62,19 @@ export class Edits {
   }
 
   /** Goes back to the mask that the service gave, which can be undone too. */
-  reset(found) {
+  reset() {
     this.#remember({ box: this.#whole(), bytes: this.mask.slice() });
-    this.mask.set(found);
+    this.mask.set(this.found);
     return this.#whole();
+  }
+
+  /** Goes over to another mask of the service. What was painted stays, and is not undone. */
+  rebase(found, of) {
+    for (let i = 0; i < found.length; i++)
+      if (this.mask[i] === this.found[i]) this.mask[i] = found[i];
+    this.painted = this.touched;
+    this.done.length = this.undone.length = 0;
+    [this.found, this.of] = [found, of];
   }
 
   /** Returns the box that changed, or null where there is nothing to undo. */
@@ -90,7 +102,8 @@ export class Edits {
     this.undone.length = 0;
     this.done.push(patch);
     let kept = this.done.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    while (kept > MOST_KEPT && this.done.length > 1) kept -= this.done.shift().bytes.length;
+    for (; kept > MOST_KEPT && this.done.length > 1; this.painted = true)
+      kept -= this.done.shift().bytes.length;
   }
 
   #around(from, to, reach) {
@@ -168,7 +181,7 @@ export class Brush {
   }
 
   reset() {
-    this.#repaint(this.edits?.reset(this.stage.pixels.found));
+    this.#repaint(this.edits?.reset());
   }
 
   async #repaint(box) {

@@ -2,7 +2,7 @@
 
 import { PngWriter, breathe } from "./png.js";
 import { blurred } from "./blur.js";
-import { strips } from "./picture.js";
+import { everyColour, strips } from "./picture.js";
 
 /** What can be saved: which of it this browser can write is seen at the start. */
 export const FORMATS = {
@@ -94,7 +94,8 @@ function rowsOf({ colour, paint }) {
 /** Lays rows over others, in place; neither is premultiplied. */
 function over(rows, below) {
   for (let i = 0; i < rows.length; i += 4) {
-    const [front, back] = [rows[i + 3] / 255, below[i + 3] / 255];
+    const front = rows[i + 3] / 255;
+    const back = below[i + 3] / 255;
     const alpha = front + back * (1 - front);
     if (!alpha) continue;
     for (let c = 0; c < 3; c++)
@@ -106,7 +107,7 @@ function over(rows, below) {
 function pngFile({ width, height }, whole) {
   const writer = new PngWriter(width, height, whole ? 3 : 4);
   return {
-    write: (rows) => writer.write(whole ? rows.filter((_, i) => i % 4 < 3) : rows),
+    write: (rows) => writer.write(whole ? everyColour(rows) : rows),
     blob: () => writer.blob(),
   };
 }

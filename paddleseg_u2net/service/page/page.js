@@ -23,7 +23,8 @@ const settings = {
 };
 let current = null;
 let tab = "background";
-let making = false;
+let making = false; // files are being made
+let [asked, showing] = [0, null]; // how often the finish was to be shown, and the showing of it
 
 const stage = new Stage();
 const queue = new Queue(changed);
@@ -74,6 +75,7 @@ function select(picture) {
   if (before && queue.pictures.includes(before)) list.update(before, current);
   if (current) list.update(current, current);
   brush.take(null);
+  stage.show(null);
   showPicture();
 }
 
@@ -115,11 +117,12 @@ async function showPixels(picture) {
   if (picture !== current) return;
   brush.take(picture.edits);
   await showFinish();
+  list.draw(picture, stage.cutout);
 }
 
 function trouble(picture, error) {
   if (!picture.pixels) stage.show(null);
-  if (picture.state === "failed") return; // the service has said what is wrong
+  if (!picture.finished) return; // the service says what is wrong, or may know the format
   picture.message = explained(picture, error);
   showNotice();
 }
@@ -196,8 +199,19 @@ function showPanel() {
   $("download_all").disabled = !ready.length || making;
 }
 
-/** Shows what the settings make of the current picture: backdrop and frame. */
+/** Shows what the settings make of the current picture; once more if they change meanwhile. */
 async function showFinish() {
+  asked++;
+  showing ??= (async () => {
+    for (let begun = 0; begun !== asked; ) {
+      begun = asked;
+      await showBackdropAndFrame();
+    }
+  })().finally(() => (showing = null));
+  await showing;
+}
+
+async function showBackdropAndFrame() {
   const pixels = current?.pixels;
   showPanel();
   if (!pixels?.mask || stage.pixels !== pixels) return;
@@ -235,6 +249,7 @@ async function made(picture) {
   try {
     await fetchColours(picture);
     const pixels = await picture.open();
+    if (!pixels.mask) throw new Error(word(picture.state)); // it is asked for anew
     const box = cropBox(picture, settings.crop);
     if (!box) throw new Error(word("crop_nothing", { name: picture.name }));
     return await finished(pixels, box, settings);
@@ -306,8 +321,12 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"])
     if (type === "drop") add(event.dataTransfer.files);
   });
 
-for (const input of all("#panel input, #panel select"))
-  if (input.type !== "number") input.addEventListener("input", readSettings);
+for (const input of all("#panel :is(input, select):not([type=number], [type=checkbox])"))
+  input.addEventListener("input", readSettings);
+$("refinements").onchange = () => {
+  const checked = all("#refinements input:checked").map(({ name, value }) => [name, value]);
+  queue.refine(Object.fromEntries(checked));
+};
 for (const button of all("#swatches button")) {
   button.style.setProperty("--colour", button.dataset.colour);
   button.onclick = () => (($("colour").value = button.dataset.colour), readSettings());

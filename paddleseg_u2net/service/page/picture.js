@@ -2,8 +2,9 @@
 
 import { PngWriter, breathe, readPng } from "./png.js";
 import { Edits } from "./brush.js";
+import { ask } from "./queue.js";
 
-const STRIP = 128; // rows that are read or made at once
+const STRIP = 2 ** 17; // pixels that are read or made at once, in whole rows
 
 export class Picture {
   constructor(file) {
@@ -11,7 +12,7 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
-    this.presence = 0.5; // what the service must be sure of
+    this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
     this.frame = null; // of the free crop
@@ -27,13 +28,33 @@ export class Picture {
     return this.state === "done" || this.state === "empty";
   }
 
-  /** Decodes what there is of it, as the browser shows it: upright, in sRGB. */
-  async open() {
-    const pixels = (this.pixels ??= new Pixels(await decoded(this.file)));
+  /** Decodes what there is of it, as it is to be seen: upright, in sRGB. */
+  open() {
+    const last = this.opening ?? Promise.resolve();
+    return (this.opening = last.catch(() => {}).then(() => this.#open()));
+  }
+
+  async #open() {
+    const pixels = (this.pixels ??= new Pixels(await this.#seen()));
     if (this.maskFile && !pixels.found) await pixels.takeMask(this.maskFile);
     if (this.coloursFile && !pixels.colours) await pixels.takeColours(this.coloursFile);
-    if (pixels.found) pixels.mask = (this.edits ??= new Edits(pixels)).mask;
+    if (!pixels.found) return pixels;
+    this.edits ??= new Edits(pixels, this.maskFile);
+    if (this.edits.of !== this.maskFile) this.edits.rebase(pixels.found, this.maskFile);
+    pixels.mask = this.edits.mask;
     return pixels;
+  }
+
+  /** The file as the browser decodes it, or put together of what the service makes of it. */
+  async #seen() {
+    try {
+      return await decoded(this.file);
+    } catch (error) {
+      if (!this.finished) throw error;
+      const parts = ["foreground", "background"].map((only) => ask(this, only));
+      const [front, back] = await Promise.all(parts);
+      return together(await readPng(front.blob), await readPng(back.blob));
+    }
   }
 
   /** Frees the pixels, and the mask where it is only the service's. */
@@ -42,10 +63,10 @@ export class Picture {
     if (!this.edits?.touched) this.edits = null;
   }
 
-  /** Forgets what the service said, to ask it again. */
+  /** Forgets what the service said, to ask it again; not what was painted. */
   forget() {
     this.close();
-    this.maskFile = this.coloursFile = this.edits = null;
+    this.maskFile = this.coloursFile = null;
     [this.state, this.message] = ["waiting", ""];
   }
 }
@@ -113,26 +134,50 @@ export class SizeError extends Error {
 }
 
 /** The boxes of a picture, or of a box of it, from top to bottom. */
-export function* strips({ left = 0, top = 0, width, height }, rows = STRIP) {
+export function* strips({ left = 0, top = 0, width, height }, rows = Math.ceil(STRIP / width)) {
   for (let y = 0; y < height; y += rows)
     yield { left, top: top + y, width, height: Math.min(rows, height - y) };
 }
 
 /** A file or a blob as `{ width, height, data }`, RGBA. */
 async function decoded(file) {
-  const bitmap = await createImageBitmap(file);
+  return (await withOpacity(file)) ?? drawn(await createImageBitmap(file));
+}
+
+/** A PNG with opacity, exactly; null if it is none, or says more of its colours than they are. */
+async function withOpacity(file) {
+  const header = new Uint8Array(await file.slice(0, 26).arrayBuffer());
+  if (header[1] !== 0x50 || header[2] !== 0x4e || header[25] !== 6) return null;
+  const read = await readPng(file).catch(() => null);
+  const others = ["iCCP", "gAMA", "cHRM", "cICP", "eXIf"];
+  return read && !read.names.some((name) => others.includes(name)) ? read : null;
+}
+
+async function drawn(bitmap) {
   const { width, height } = bitmap;
   const data = new Uint8ClampedArray(width * height * 4);
-  const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
+  const canvas = new OffscreenCanvas(width, Math.min(Math.ceil(STRIP / width), height));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   for (const strip of strips({ width, height })) {
-    context.clearRect(0, 0, width, STRIP);
+    context.clearRect(0, 0, width, canvas.height);
     context.drawImage(bitmap, 0, -strip.top);
     data.set(context.getImageData(0, 0, width, strip.height).data, strip.top * width * 4);
     await breathe();
   }
   bitmap.close();
   return { width, height, data };
+}
+
+/** A picture of its foreground and its background, whose opacities are 1 together. */
+async function together({ width, height, data, profile }, back) {
+  const whole = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i += 4) {
+    const share = data[i + 3] / 255;
+    for (let c = 0; c < 3; c++) whole[i + c] = share * data[i + c] + (1 - share) * back.data[i + c];
+    whole[i + 3] = 255;
+  }
+  const picture = { width, height, data: whole, profile };
+  return profile ? { ...picture, data: await inSrgb(picture) } : picture;
 }
 
 /**
@@ -146,12 +191,17 @@ async function inSrgb({ width, height, data, profile }) {
     await writer.write(everyColour(rows));
     await breathe();
   }
-  return (await decoded(await writer.blob())).data;
+  return (await drawn(await createImageBitmap(await writer.blob()))).data;
 }
 
-function everyColour(rows) {
+/** RGB of RGBA. */
+export function everyColour(rows) {
   const found = new Uint8Array((rows.length / 4) * 3);
-  for (let from = 0, to = 0; from < rows.length; from++) if (from % 4 < 3) found[to++] = rows[from];
+  for (let from = 0, to = 0; from < rows.length; from += 4, to += 3) {
+    found[to] = rows[from];
+    found[to + 1] = rows[from + 1];
+    found[to + 2] = rows[from + 2];
+  }
   return found;
 }
 

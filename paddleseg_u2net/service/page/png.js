@@ -35,18 +35,19 @@ export function crc32(...pieces) {
 /**
  * Reads a PNG of 8 or 16 bits that is neither interlaced nor of a palette.
  *
- * Returns `{ width, height, channels, data, profile }`: 8 bits a value, and the bytes of its
- * colour profile's chunk, or null.
+ * Returns `{ width, height, channels, data, names, profile }`: 8 bits a value, the names of its
+ * chunks, and the bytes of its colour profile's one, or null.
  */
 export async function readPng(blob) {
   const file = new Uint8Array(await blob.arrayBuffer());
   if (!SIGNATURE.every((byte, i) => file[i] === byte)) throw new Error("not a PNG");
   const view = new DataView(file.buffer);
-  const packed = [];
+  const [names, packed] = [[], []];
   let profile = null;
   for (let at = 8; at + 12 <= file.length; at += view.getUint32(at) + 12) {
     const name = String.fromCharCode(...file.subarray(at + 4, at + 8));
     const content = file.subarray(at + 8, at + 8 + view.getUint32(at));
+    names.push(name);
     if (name === "IDAT") packed.push(content);
     if (name === "iCCP") profile = content;
   }
@@ -58,7 +59,8 @@ export async function readPng(blob) {
   const step = (channels * depth) / 8;
   const rows = new Uint8Array(await new Response(inflated).arrayBuffer());
   const data = await unfiltered(rows, width * step, height, step);
-  return { width, height, channels, data: depth === 8 ? data : highBytes(data), profile };
+  const bytes = depth === 8 ? data : highBytes(data);
+  return { width, height, channels, data: bytes, names, profile };
 }
 
 async function unfiltered(rows, length, height, step) {
@@ -96,8 +98,9 @@ const undo = [
 ];
 
 function paeth(left, up, corner) {
-  const guess = left + up - corner;
-  const [a, b, c] = [Math.abs(guess - left), Math.abs(guess - up), Math.abs(guess - corner)];
+  const a = Math.abs(up - corner);
+  const b = Math.abs(left - corner);
+  const c = Math.abs(left + up - 2 * corner);
   return a <= b && a <= c ? left : b <= c ? up : corner;
 }
 
@@ -135,16 +138,10 @@ export class PngWriter {
   async write(bytes) {
     const { length, step } = this;
     const filtered = new Uint8Array((bytes.length / length) * (length + 1));
-    for (let from = 0, to = 0; from < bytes.length; from += length) {
-      filtered[to++] = PAETH;
+    for (let from = 0, to = 0; from < bytes.length; from += length, to += length + 1) {
       const row = bytes.subarray(from, from + length);
-      for (let x = 0; x < length; x++) {
-        const guess =
-          x < step
-            ? this.above[x]
-            : paeth(row[x - step], this.above[x], this.above[x - step]);
-        filtered[to++] = row[x] - guess;
-      }
+      filtered[to] = PAETH;
+      differences(row, this.above, step, filtered.subarray(to + 1));
       this.above = row.slice();
     }
     await this.packing.write(filtered);
@@ -155,6 +152,12 @@ export class PngWriter {
     await this.packed;
     return new Blob([...this.parts, ...chunk("IEND", new Uint8Array())], { type: "image/png" });
   }
+}
+
+function differences(row, above, step, found) {
+  for (let x = 0; x < step; x++) found[x] = row[x] - above[x];
+  for (let x = step; x < row.length; x++)
+    found[x] = row[x] - paeth(row[x - step], above[x], above[x - step]);
 }
 
 function chunk(name, bytes) {

@@ -8,7 +8,7 @@ import { union } from "./brush.js";
 const MOST_ZOOM = 16;
 const ZOOM_STEP = 1.5;
 const [STEP, LONG_STEP] = [2, 10]; // of the slider, per cent
-const ROWS = 64; // of the screen's picture that are made at once
+const STRIP = 2 ** 17; // pixels of the picture that are drawn at once
 
 export class Stage {
   constructor() {
@@ -110,7 +110,9 @@ export class Stage {
   async repaint(box, alsoBefore = false) {
     const { pixels, shown } = this;
     const turn = alsoBefore ? ++this.drawn : this.drawn;
-    for (const strip of strips(aligned(box, shown, pixels), ROWS * shown)) {
+    const whole = aligned(box, shown, pixels);
+    const rows = shown * Math.ceil(STRIP / shown / whole.width);
+    for (const strip of strips(whole, rows)) {
       if (alsoBefore) put(this.before, reduced(part(pixels, strip), strip, shown), strip, shown);
       if (pixels.mask) put(this.cutout, reduced(pixels.cut(strip), strip, shown), strip, shown);
       if (alsoBefore) await breathe();
@@ -230,8 +232,12 @@ function reduced(data, { width, height }, factor) {
   const found = new ImageData(Math.ceil(width / factor), Math.ceil(height / factor));
   for (let y = 0, to = 0; y < height; y += factor)
     for (let x = 0; x < width; x += factor, to += 4) {
-      const [bottom, right] = [Math.min(height, y + factor), Math.min(width, x + factor)];
-      let [red, green, blue, alpha] = [0, 0, 0, 0];
+      const bottom = Math.min(height, y + factor);
+      const right = Math.min(width, x + factor);
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      let alpha = 0;
       for (let row = y; row < bottom; row++)
         for (let from = (row * width + x) * 4; from < (row * width + right) * 4; from += 4) {
           const share = data[from + 3];

@@ -6,7 +6,8 @@ const WORDS = {
     other_language: "中文",
     add: "Add pictures",
     choose: "Choose pictures",
-    start_hint: "or drop them here, or paste one",
+    lead: "Drop pictures here",
+    start_hint: "or paste one, or",
     start_private: "Pictures go to this server and to nobody else.",
     drop_here: "Drop the pictures here",
     pictures: "Pictures",
@@ -34,7 +35,7 @@ const WORDS = {
     image_hint: "It fills the whole picture; what is too much is cut off evenly.",
     image_broken: "{name} cannot be shown as an image.",
     radius: "Radius",
-    for_all: "For all pictures.",
+    for_all: "Background, crop and file format hold for all pictures.",
 
     touch_up: "Touch up",
     brush: "Brush",
@@ -49,6 +50,8 @@ const WORDS = {
     brush_hint:
       "Paint on the picture. With the keyboard: arrow keys move the brush (with Shift further), " +
       "Space paints, K keeps, E erases, [ and ] change the size, Ctrl+Z undoes.",
+    refine: "For all pictures",
+    clean: "Drop specks, fill pinholes",
     brush_down: "Brush down",
     brush_up: "Brush up",
     undone: "Undone",
@@ -109,7 +112,8 @@ const WORDS = {
     other_language: "English",
     add: "添加图片",
     choose: "选择图片",
-    start_hint: "也可以把图片拖到这里，或直接粘贴",
+    lead: "把图片拖到这里",
+    start_hint: "也可以直接粘贴，或者",
     start_private: "图片只会发送到这台服务器，不会传给任何第三方。",
     drop_here: "松开鼠标，添加图片",
     pictures: "图片列表",
@@ -137,7 +141,7 @@ const WORDS = {
     image_hint: "背景图会铺满整张图片，多出的部分居中裁掉。",
     image_broken: "无法将 {name} 作为图片打开。",
     radius: "模糊半径",
-    for_all: "对所有图片生效。",
+    for_all: "背景、裁剪和导出设置对所有图片生效。",
 
     touch_up: "修补",
     brush: "画笔",
@@ -152,6 +156,8 @@ const WORDS = {
     brush_hint:
       "直接在图片上涂抹。键盘操作：方向键移动画笔（按住 Shift 移动更快），空格键涂抹，" +
       "K 保留，E 擦除，[ 和 ] 调整大小，Ctrl+Z 撤销。",
+    refine: "对所有图片",
+    clean: "去除杂点，填补小孔",
     brush_down: "落笔",
     brush_up: "抬笔",
     undone: "已撤销",

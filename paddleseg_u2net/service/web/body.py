@@ -11,8 +11,8 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
-from paddleseg_u2net.service.errors import ServiceError
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 _MOST_FILES, _MOST_FIELDS = 4, 100
 _RAW = ("image/", "application/octet-stream")
@@ -32,7 +32,7 @@ class _InMemory(MultiPartParser):
     max_file_size = spool_max_size  # its name in older versions
 
 
-async def read_sent(request: Request, settings: Settings, raw: str = "file") -> Sent:
+async def read_sent(request: Request, settings: Settings, raw: str) -> Sent:
     """All that a request says: its query, and a form, a JSON object, or a picture as its body.
 
     Args:
