@@ -16,7 +16,7 @@ pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: make runti
 pq = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("fsspec", reason="fsspec is not installed: make runtimes")
 
-NAMES = job.names_below(".png")
+NAMES = job.names_below([".png"])
 
 
 def found_in(source, target="/nowhere"):
@@ -40,7 +40,7 @@ def test_a_folder_has_the_names_of_the_local_command(photos, tmp_path):
     jobs = collect(photos)
     assert [picture.address for picture in found] == [str(job.image) for job in jobs]
     local = Names(Output(folder=tmp_path / "out"), ".webp", "{stem}_cut{suffix}")(jobs)
-    names = job.names_below(".webp", "{stem}_cut{suffix}")
+    names = job.names_below([".webp"], "{stem}_cut{suffix}")
     own = job.outputs_of(found, place(str(tmp_path / "out")), names)
     assert own == [str(path) for path in local]
     assert len(own) == 3

@@ -78,7 +78,7 @@ def made(tmp_path):
 def plan(made, settings=SETTINGS, **how):
     target, found = made
     return job.planned(
-        found, job.outputs_of(found, target, job.names_below(".png")), target, settings, **how
+        found, job.outputs_of(found, target, job.names_below([".png"])), target, settings, **how
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from paddleseg_u2net.prediction.cluster import ray_data
 from paddleseg_u2net.prediction.cluster.worker import MOST_LOSSES, Row, Task
-from paddleseg_u2net.removal import Options
+from paddleseg_u2net.removal import Encoding, Options
 from tests.prediction.making import picture, predictor, red
 
 pytest.importorskip("ray.data", reason="Ray Data is not installed: make runtimes")
@@ -62,7 +62,7 @@ def rows_of(folder: Path, count: int, deadly=()) -> list:
 
 
 def task(**loading):
-    return Task(Model(), loading, Options(), "settings")
+    return Task(Model(), loading, Options(), Encoding(), "settings")
 
 
 def workers_of_ray() -> list:

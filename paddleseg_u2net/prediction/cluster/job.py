@@ -54,9 +54,9 @@ class Summary(NamedTuple):
         return ", ".join(parts)
 
 
-def names_below(suffix: str, template: Optional[str] = None) -> Names:
+def names_below(suffixes: Sequence[str], template: Optional[str] = None) -> Names:
     """The names of results below a target, which are those of the local command."""
-    return Names(Output(folder=Path()), suffix, template)
+    return Names(Output(folder=Path()), suffixes, template)
 
 
 def outputs_of(found: Sequence[Found], target: Place, names: Names) -> List[str]:

@@ -19,7 +19,7 @@ from paddleseg_u2net.prediction.cluster.listing import images_of
 from paddleseg_u2net.prediction.cluster.remote import place
 from paddleseg_u2net.prediction.cluster.shipping import shipped
 from paddleseg_u2net.prediction.cluster.worker import Task
-from paddleseg_u2net.removal import Options
+from paddleseg_u2net.removal import FORMATS, Encoding, Options
 
 
 class Pool(NamedTuple):
@@ -45,6 +45,7 @@ def remove_on_cluster(
     target: str,
     model: str,
     options: Options,
+    encoding: Encoding,
     settings: Mapping[str, Any],
     pool: Pool = HERE,
     loading: Optional[Mapping[str, Any]] = None,
@@ -71,16 +72,15 @@ def remove_on_cluster(
         check_writable(end.path, folder=True)
     files = shipped(model)
     settings = {**settings, "model": f"{files.name}-{files.digest}"}
-    names = names_below(".png", name)
+    names = names_below(FORMATS[encoding.format].suffixes, name)
     found = images_of(source, end, names)
     plan = planned(found, outputs_of(found, end, names), end, settings, again)
     logger.info(f"{source}: {len(found)} images, {plan.kept} of them are done")
     if not plan.rows:
         return Summary(kept=plan.kept)
     with ray_data.connected(pool.address, pool.workers, pool.threads, files.size) as cluster:
-        task = Task(
-            files, {**(loading or {}), "threads": cluster.threads}, options, settings_hash(settings)
-        )
+        loading = {**(loading or {}), "threads": cluster.threads}
+        task = Task(files, loading, options, encoding, settings_hash(settings))
         logger.info(f"Ray: {cluster}")
         return do(
             plan,

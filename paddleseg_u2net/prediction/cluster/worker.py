@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,14 +20,14 @@ from typing import (
 )
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.io.images import decode, open_picture
+from paddleseg_u2net.io.images import open_picture
 from paddleseg_u2net.io.images.headers import header_of
 from paddleseg_u2net.prediction.cluster.manifest import FAILED
 from paddleseg_u2net.prediction.cluster.remote import place
 from paddleseg_u2net.prediction.cluster.shipping import ShippedModel
 from paddleseg_u2net.prediction.pipelining import MOST_PIXELS, load_of, pipelined, reason
 from paddleseg_u2net.prediction.removal import Removal, Report, Work
-from paddleseg_u2net.removal import Options, Remover
+from paddleseg_u2net.removal import Encoding, Options, Remover
 
 KEPT = "kept"
 """The state of a picture that is done and has not changed since; it gets no row."""
@@ -71,6 +70,7 @@ class Task(NamedTuple):
     model: ShippedModel
     loading: Mapping[str, Any]
     options: Options
+    encoding: Encoding
     settings: str
 
 
@@ -129,13 +129,13 @@ class Worker:
         return done
 
     def _finish(self, rows: Sequence[Row], times: int) -> List[Dict[str, Any]]:
-        steps, result = _Steps(self._remover, self._task.options), []
+        steps, result = _Steps(self._remover, self._task), []
         for item, error in pipelined(_fetched(rows), steps, MOST_PIXELS):
-            facts = {"identity": item.identity, **steps.facts.of.get(Path(item.row.input), {})}
+            facts = {"identity": item.identity, **steps.facts.of.get(item.image, {})}
             if isinstance(error, _Unchanged):
                 facts = {"state": KEPT}
             elif error is not None:
-                why = reason(item.row.input, error)
+                why = item.named(reason(item.image, error))
                 facts = {"identity": item.identity, "state": FAILED, "error": why}
             result.append(self._row(item.row, times, **facts))
         return result
@@ -162,6 +162,7 @@ class _Item:
 
     def __init__(self, row: Row) -> None:
         self.row, self.identity = row, row.identity
+        self.image = Path(row.input)  # a name for the local command's steps, which know no address
         self._content: Future[bytes] = Future()
 
     def fetch(self) -> None:
@@ -174,6 +175,10 @@ class _Item:
             self._content.set_result(source.read())
         except BaseException as error:
             self._content.set_exception(error)
+
+    def named(self, text: str) -> str:
+        """A text of these steps with the address for the name."""
+        return text.replace(str(self.image), self.row.input)
 
     def content(self) -> bytes:
         """The content, when it is there; raises what kept it from coming."""
@@ -207,9 +212,10 @@ class _Facts(Report):
 class _Steps:
     """The local command's steps, of pictures that were fetched."""
 
-    def __init__(self, remover: Remover, options: Options) -> None:
+    def __init__(self, remover: Remover, task: Task) -> None:
         self.facts = _Facts()
-        self._remover, self._removal = remover, Removal(remover, options, self.facts)
+        self._remover = remover
+        self._removal = Removal(remover, task.options, task.encoding, self.facts)
 
     def weight(self, item: _Item) -> int:
         try:
@@ -219,14 +225,13 @@ class _Steps:
             return 0
 
     def read(self, item: _Item) -> Any:
-        begun = time.perf_counter()
-        return self._removal.prepared(decode(item.content(), item.row.input), begun)
+        return self._removal.read(Work(item.image, io.BytesIO(), item.content()))
 
     def compute(self, read: Any) -> Any:
         return self._removal.compute(read)
 
     def write(self, item: _Item, computed: Any) -> None:
-        image, stream = Path(item.row.input), io.BytesIO()
-        self._removal.write(Work(image, stream), computed)
+        stream = io.BytesIO()
+        self._removal.write(Work(item.image, stream), computed)
         place(item.row.output).write(stream.getvalue())
-        self.facts.of[image]["bytes"] = stream.tell()
+        self.facts.of[item.image]["bytes"] = stream.tell()
