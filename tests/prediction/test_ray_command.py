@@ -57,20 +57,20 @@ def states(target):
 
 @pytest.mark.slow
 def test_what_is_missing_with_the_bytes_of_the_local_command(photos, model, capsys):
-    words = ["--name", "{stem}_cut{suffix}", "--crop", "5%", "--background", "white"]
+    words = ["--name", "{stem}_cut{suffix}", "--background", "white", "--format", "webp"]
     assert main("remove", ["photos", "local", *words, *model]) == 1
     assert by_ray("photos", "ray", model, *words) == 1
     assert "Done: 8 of 9 images, 1 failed" in capsys.readouterr().out
     assert pictures("ray") == pictures("local")
-    assert sorted(pictures("ray"))[:2] == ["a.jpg_cut.png", "a.png_cut.png"]
+    assert sorted(pictures("ray"))[:2] == ["a.jpg_cut.webp", "a.png_cut.webp"]
     assert {name for name, state in states("ray").items() if state != "done"} == {"broken.jpg"}
     rows = {row["input"]: row for row in read_manifest("ray").to_pylist()}
     row = rows[str(photos / "x/b.jpg")]
-    assert row["output"] == str(photos.parent / "ray/x/b_cut.png")
+    assert row["output"] == str(photos.parent / "ray/x/b_cut.webp")
     assert row["bytes"] == Path(row["output"]).stat().st_size
     assert row["found"] == (row["box"] is not None) and 0 <= row["presence"] <= 1
 
-    Path("ray/x/b_cut.png").unlink()  # lost; one is mended, and one new
+    Path("ray/x/b_cut.webp").unlink()  # lost; one is mended, and one new
     picture(photos / "broken.jpg", noise(9, 9, 3))
     picture(photos / "new.jpg", noise(8, 9, 3))
     before = {name: (Path("ray") / name).stat().st_mtime_ns for name in pictures("ray")}

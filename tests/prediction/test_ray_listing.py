@@ -39,7 +39,7 @@ def test_a_folder_has_the_names_of_the_local_command(photos, tmp_path):
     found = found_in(photos)
     jobs = collect(photos)
     assert [picture.address for picture in found] == [str(job.image) for job in jobs]
-    local = Names(Output(folder=tmp_path / "out"), ".webp", "{stem}_cut{suffix}")(jobs)
+    local = Names(Output(folder=tmp_path / "out"), [".webp"], "{stem}_cut{suffix}")(jobs)
     names = job.names_below([".webp"], "{stem}_cut{suffix}")
     own = job.outputs_of(found, place(str(tmp_path / "out")), names)
     assert own == [str(path) for path in local]
