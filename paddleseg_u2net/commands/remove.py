@@ -8,7 +8,7 @@ import functools
 import os
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 from paddleseg_u2net.commands.arguments import (
     add_device,
@@ -31,6 +31,7 @@ from paddleseg_u2net.prediction.removal import (
 from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
 from paddleseg_u2net.removal import Options
 from paddleseg_u2net.removal.alpha import CLEAN
+from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
 from paddleseg_u2net.removal.options import ONLY
 from paddleseg_u2net.removal.words import WORDS, options_of
 
@@ -85,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
         "an object")  # fmt: skip
+    add = result.add_argument_group("the file").add_argument
+    add("--format", choices=tuple(FORMATS), help="else by the suffix of OUTPUT, or png")
+    add("--quality", type=_quality, metavar="1..100", help="of jpg, webp, avif and heic; "
+        "lossless, of webp")  # fmt: skip
+    add("--keep_exif", action="store_true", help="keep place, time and camera; colour profile and "
+        "resolution are kept anyway")  # fmt: skip
     group = result.add_argument_group("the model")
     group.add_argument("--model", "--model_path", default="u2netp", help="a name (u2netp, u2net, "
         "u2net_human_seg, silueta, ...), weights of any format, a folder with model.pdparams or of "
@@ -96,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     add_device(group)
     add_inference(group)
     return result
+
+
+def _quality(text: str) -> Union[int, str]:
+    return text if text == LOSSLESS else int(text)
+
+
+_quality.__name__ = "number"  # what argparse calls it where the text is none
 
 
 def run(argv: List[str]) -> int:
@@ -122,6 +136,7 @@ class _Task(NamedTuple):
 
     paths: List[str]
     output: Output
+    encoding: Encoding
     names: Names
     results: Results
     watched: Optional[Folders]
@@ -134,11 +149,28 @@ def _task(arguments: argparse.Namespace) -> _Task:
     if output.stream and sys.stdout.isatty():
         raise ValueError("standard output is a terminal, which shows no picture; send it on, as in "
                          "remove - > cutout.png, or name a file")  # fmt: skip
-    names = Names(output, ".png", arguments.name)
+    encoding = _encoding(arguments, output)
+    names = Names(output, FORMATS[encoding.format].suffixes, arguments.name)
     folders = [output.folder] if output.folder else []
     results = Results("that an earlier run wrote", folders, names.is_result)
     watched = Folders(paths, results) if arguments.watch else None
-    return _Task(paths, output, names, results, watched)
+    return _Task(paths, output, encoding, names, results, watched)
+
+
+def _encoding(arguments: argparse.Namespace, output: Output) -> Encoding:
+    name = arguments.format
+    if name is None and output.file is not None:
+        name = format_of_suffix(output.file.suffix)
+        if name is None:
+            suffixes = ", ".join(known.suffixes[0] for known in FORMATS.values())
+            raise ValueError(
+                f"{output.file}: expected a name that ends in {suffixes}; --format says which is "
+                "meant, and a / at its end makes it a folder"
+            )
+    try:
+        return Encoding(name or "png", arguments.quality, arguments.keep_exif)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from error
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -193,7 +225,11 @@ def _remove(
     logger.info(str(model))
     report = Report({"model": str(model.source), "settings": _settings(arguments)})
     work = functools.partial(
-        remove_files, Remover(model.pipeline, model.in_channels), options=options, report=report
+        remove_files,
+        Remover(model.pipeline, model.in_channels),
+        options=options,
+        encoding=task.encoding,
+        report=report,
     )
     try:
         if task.watched:

@@ -190,6 +190,10 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
         (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
         (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
         (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
+        (["photos/a.jpg", "x.gif"], 2, "x.gif: expected a name that ends in .png, .webp"),
+        (["photos", "--format", "gif"], 2, "argument --format: expected one of png, webp"),
+        (["photos", "--quality", "9"], 2, "--quality: png is lossless and has none, got 9"),
+        (["photos", "--format", "jpg", "--quality", "x"], 2, "invalid number value: 'x'"),
         (["photos", "x.png"], 2, "x.png: expected a folder for the pictures of several images"),
     ],
 )
@@ -256,6 +260,36 @@ def test_a_crop_a_square_and_a_size(photos, model):
     assert sizes["wide.png"] == (width + 40, height + 20)
     assert sizes["square.png"] == (max(width, height),) * 2
     assert sizes["size.png"] == (70, 35)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "kind", "mode"),
+    [
+        (["x.webp"], "x.webp", "WEBP", "RGBA"),
+        (["x.JPG", "--quality", "50"], "x.JPG", "JPEG", "RGB"),
+        (["x.png", "--format", "webp", "--quality", "lossless"], "x.png", "WEBP", "RGBA"),
+        (["out", "--format", "tiff"], "out/a.tiff", "TIFF", "RGBA"),
+        (["--format", "jpg", "--background", "red"], "photos/a.cutout.jpg", "JPEG", "RGB"),
+        (["--format", "jpg", "--name", "{stem}.jpeg", "-o", "out"], "out/a.jpeg", "JPEG", "RGB"),
+    ],
+)
+def test_the_format_is_that_of_the_suffix_or_the_flag(photos, model, words, name, kind, mode):
+    assert main("remove", ["photos/a.jpg", *words, *model]) == 0
+    with Image.open(name) as found:
+        assert (found.format, found.mode, found.size) == (kind, mode, (50, 40))
+
+
+def test_the_place_and_the_camera_go_unless_they_are_kept(photos, model):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "a camera", 8
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 30.0)
+    picture(Path("b.jpg"), noise(40, 50, 3), exif=exif)
+    for words, kept in ([], False), (["--keep_exif"], True):
+        assert main("remove", ["b.jpg", "-o", "x.png", *words, *model]) == 0
+        with Image.open("x.png") as found:
+            told = found.getexif()
+            assert found.size == (40, 50) and told.get(0x0112, 1) == 1
+            assert (told.get(0x0110) == "a camera") == bool(told.get_ifd(0x8825)) == kept
 
 
 def test_presence_makes_a_picture_empty_and_says_so(photos, model):
