@@ -96,6 +96,24 @@ class Page:
         """Drop files, (name, content) each, as from a file manager."""
         self.send("drop", files)
 
+    def drop_paths(self, *paths: Path) -> None:
+        """Drop files and folders of the disk."""
+        files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        session = self.tab.context.new_cdp_session(self.tab)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            place = {"type": kind, "x": 200, "y": 200, "data": files}
+            session.send("Input.dispatchDragEvent", place)
+
+    def touch(self, start: Point, end: Point) -> None:
+        """Draw a finger over the screen."""
+        session = self.tab.context.new_cdp_session(self.tab)
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        for kind, point in (("Start", start), ("Move", middle), ("Move", end), ("End", None)):
+            points = [{"x": point[0], "y": point[1]}] if point else []
+            session.send(
+                "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
+            )
+
     def send(self, event: str, files: Any) -> None:
         """Drop or paste files."""
         sent = [(name, base64.b64encode(content).decode()) for name, content in files]

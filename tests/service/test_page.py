@@ -183,6 +183,17 @@ def test_jpeg_webp_and_names(page, picture, cut):
     assert np.abs(found - cut)[clear].max() <= 1
 
 
+def test_a_dropped_folder(page, tmp_path):
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
+    (tmp_path / "in" / "deeper" / "a.PNG").write_bytes(encoded(driven.graded(30, 20)))
+    (tmp_path / "in" / "b.jpg").write_bytes(encoded(driven.graded(30, 20), "JPEG"))
+    (tmp_path / "in" / "notes.txt").write_bytes(b"no picture")
+    page.drop_paths(tmp_path / "in")
+    page.wait("#list:has(.done:nth-child(2))")
+    names = page.tab.locator("#list .name").all_inner_texts()
+    assert sorted(names) == ["a.PNG", "b.jpg"]
+
+
 def test_several_pictures_as_a_zip(page, address):
     pictures = [driven.graded(40 + 10 * i, 30, seed=i) for i in range(3)]
     files = [("a.png", encoded(one)) for one in pictures[:2]]
@@ -252,6 +263,20 @@ def test_chinese_from_the_browser_and_by_the_switch(browser, address, picture):
     assert page.tab.get_by_text("Download", exact=True).is_visible()
     page.tab.reload()
     assert page.tab.title() == "Remove the background"
+    context.close()
+
+
+def test_slider_and_brush_by_touch(browser, address, picture):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
+    page = driven.Page(context.new_page(), address)
+    page.open(picture)
+    left, top, width, _ = page.box("#sheet")
+    page.touch((left + width / 2, top + 20), (left + width * 0.8, top + 20))
+    value = page.tab.get_by_role("slider", name="Before and after").get_attribute("aria-valuenow")
+    assert abs(int(value) - 80) <= 1
+    page.tab_of("touch_up")
+    page.touch(page.place(60, 60), page.place(120, 60))
+    assert not page.downloaded()[60, 60:120, 3].any()
     context.close()
 
 

@@ -5,10 +5,10 @@ import { Brush } from "./brush.js";
 import { Frame, cropBox } from "./crop.js";
 import { FORMATS, backdrop, finished, writable } from "./finish.js";
 import { List } from "./list.js";
-import { Picture, SizeError } from "./picture.js";
+import { Picture, SizeError, dropped } from "./picture.js";
 import { Queue, fetchColours } from "./queue.js";
 import { Stage } from "./stage.js";
-import { zip } from "./zip.js";
+import { fileName, save, zip } from "./save.js";
 
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -33,6 +33,7 @@ const frame = new Frame(stage, (box) => ((current.frame = box), showFinish()));
 const brush = new Brush(stage, {
   changed: () => {
     list.draw(current, stage.cutout);
+    showNotice();
     showFinish();
   },
   choose: (name) => {
@@ -135,11 +136,12 @@ function explained(picture, error) {
 
 /** What is told over the picture, and the button for it. */
 function showNotice() {
-  const { state, message } = current ?? {};
-  const text = message || { empty: word("empty_long"), waiting: word("waiting"), working: word("working") }[state];
+  const { state, message, edits } = current ?? {};
+  const told = { empty: "empty_long", waiting: "waiting", working: "working" }[state];
+  const text = message || (told && !edits?.touched && word(told));
   $("notice").hidden = !text;
-  $("notice").className = message ? "failed" : state ?? "";
-  $("notice").querySelector("p").textContent = text ?? "";
+  $("notice").className = message ? "failed" : (state ?? "");
+  $("notice").querySelector("p").textContent = text || "";
   $("again").hidden = !message && state !== "empty";
   $("again").textContent = word(state === "empty" ? "try_anyway" : "retry");
 }
@@ -226,7 +228,7 @@ async function showBackdropAndFrame() {
     ? word("crop_nothing", { name: current.name })
     : word("result_size", { w: box.width, h: box.height });
   for (const id of ["left", "top", "width", "height"]) if ($(id) !== document.activeElement) $(id).value = box[id];
-  const behind = await backdrop(pixels, box, settings.background);
+  const behind = await backdrop(pixels, box, settings);
   if (stage.pixels === pixels) stage.behind(behind, box);
 }
 
@@ -242,8 +244,6 @@ function openTab(name) {
 
 // ---- Files
 
-
-
 /** The finished file of a picture. */
 async function made(picture) {
   try {
@@ -258,6 +258,10 @@ async function made(picture) {
   }
 }
 
+function nameOf(picture, others) {
+  return fileName(settings.name, picture.stem, FORMATS[settings.format].suffix, others);
+}
+
 async function download(pictures, pack) {
   making = true;
   showPanel();
@@ -265,7 +269,8 @@ async function download(pictures, pack) {
   for (const [i, picture] of pictures.entries()) {
     say(word("making_all", { n: i + 1, of: pictures.length }));
     try {
-      files.push({ name: fileName(picture, files), blob: await made(picture) });
+      files.push({ name: nameOf(picture, files), blob: await made(picture) });
+      if (picture.edits) picture.edits.saved = true;
     } catch (error) {
       failed.push(`${picture.name} (${explained(picture, error)})`);
     }
@@ -275,34 +280,19 @@ async function download(pictures, pack) {
   const told = file && (file.blob ? word("downloaded", { name: file.name }) : word("too_many"));
   const left = pack ? queue.pictures.filter((one) => !one.finished).map(({ name }) => name) : [];
   const out = [...failed, ...left];
-  say([told, out.length && word("left_out", { names: out.join(", ") })].filter(Boolean).join(" "), out.length > 0);
+  const missing = out.length > 0 && word("left_out", { names: out.join(", ") });
   making = false;
+  say([told, missing].filter(Boolean).join(" "), missing);
   showPanel();
-}
-
-/** A name that no other file has. */
-function fileName(picture, others) {
-  const { suffix } = FORMATS[settings.format];
-  const stem = settings.name.replaceAll("{stem}", picture.stem).replace(/[\\/:*?"<>|\p{Cc}]/gu, "_");
-  const name = (n) => `${stem.trim() || picture.stem}${n > 1 ? ` (${n})` : ""}${suffix}`;
-  let n = 1;
-  while (others.some((other) => other.name === name(n))) n++;
-  return name(n);
-}
-
-function save({ name, blob }) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 // ---- What the user does
 
-function say(text, lasting = false) {
+/** Tells screen readers; and everybody, where there is no other sign of it. */
+function say(text, everybody = making) {
   $("status").textContent = text;
-  $("status").classList.toggle("shown", lasting || making);
+  $("told").textContent = everybody ? text : "";
+  $("told").hidden = !everybody;
 }
 
 $("choose").onclick = $("add").onclick = () => $("files").click();
@@ -318,7 +308,7 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"])
     event.preventDefault();
     depth = type === "drop" ? 0 : depth + (type === "dragenter") - (type === "dragleave");
     $("drop").hidden = !depth;
-    if (type === "drop") add(event.dataTransfer.files);
+    if (type === "drop") dropped(event.dataTransfer).then(add);
   });
 
 for (const input of all("#panel :is(input, select):not([type=number], [type=checkbox])"))
@@ -338,7 +328,6 @@ $("image_file").onchange = async () => {
   $("image_file").value = "";
   try {
     const image = await createImageBitmap(file);
-    settings.background.image?.close();
     settings.background.image = image;
     showFinish();
   } catch {
@@ -379,6 +368,9 @@ document.addEventListener("keydown", (event) => {
   say(word(forward ? "redone" : "undone"));
 });
 
+window.addEventListener("beforeunload", (event) => {
+  if (queue.pictures.some(({ edits }) => edits?.touched && !edits.saved)) event.preventDefault();
+});
 $("download").onclick = () => download([current], false);
 $("download_all").onclick = () => download(queue.pictures.filter(({ finished }) => finished), true);
 $("language").onclick = () => {

@@ -71,6 +71,27 @@ export class Picture {
   }
 }
 
+/** The files of a drop; of a folder those in it, and below it, that are called pictures. */
+export async function dropped({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return [...files];
+  const named = /\.(jpe?g|png|webp|avif|hei[cf]|tiff?|bmp|gif)$/i;
+  const inside = (await Promise.all(entries.map(filesBelow))).flat();
+  return inside.filter(({ name }) => named.test(name));
+}
+
+async function filesBelow(entry) {
+  if (!entry?.isDirectory) return entry ? [await new Promise((...ends) => entry.file(...ends))] : [];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // It gives some at a time, and none at the end.
+    const some = await new Promise((...ends) => reader.readEntries(...ends));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(filesBelow))).flat());
+  }
+}
+
 class Pixels {
   constructor({ width, height, data }) {
     [this.width, this.height] = [width, height];
