@@ -102,7 +102,8 @@ def remove(
     check_words(options, "remove")
     asked = rembg_words(only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model)
     for name in asked.keys() & options.keys():
-        raise ValueError(f"{name}: it is said twice, by an argument of rembg's too; leave one out")
+        if asked[name] != options[name]:
+            raise ValueError(f"{name}: it is said twice, by an argument of rembg's too")
     made = options_of(**{**asked, **options})
     given = _Given(data, force_return_bytes)
     target = given.target(output, format)
