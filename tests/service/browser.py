@@ -162,7 +162,7 @@ class Page:
     def download(self, button: str = "download") -> Path:
         """The file that a button saves; `saved_as` is the name that it asks for."""
         with self.tab.expect_download() as download:
-            self.tab.click(f"#{button}:enabled")
+            self.tab.click(f"#{button}[aria-disabled=false]")
         self.saved_as = download.value.suggested_filename
         return Path(download.value.path())
 

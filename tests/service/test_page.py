@@ -242,7 +242,7 @@ def test_a_broken_file_and_a_retry(page, picture):
     page.wait("#list .failed")
     told = page.wait("#notice p").inner_text()
     assert "broken.png" in told or "file" in told
-    assert page.tab.locator("#download").is_disabled()
+    assert page.tab.locator("#download[aria-disabled=true]").is_visible()
     page.tab.route("**/api/remove", lambda route: route.abort())
     page.tab.click("#notice button")
     page.wait("#notice :text('The service does not answer')")
@@ -337,6 +337,7 @@ def test_with_the_keyboard_alone(page, picture, cut):
     page.tab_to("#download")
     with page.tab.expect_download() as download:
         press("Enter")
+    assert page.focused() == "download"
     found = np.array(Image.open(download.value.path()))
     assert found[HEIGHT // 2, WIDTH // 2, 3] == 0 and cut[HEIGHT // 2, WIDTH // 2, 3] > 0
 
