@@ -27,5 +27,11 @@ NCNN = 1.0.20261020
 # The service's page is tried in Debian's chromium; axe-core says whether everybody can use it.
 PLAYWRIGHT = 1.65.2
 AXE = 0.1.8
+# Removal on many machines, against an S3 server in the process. pyarrow 26 wants numpy 2.
+RAY = 2.60.0
+PYARROW = 25.0.1
+PYARROW_BELOW = <26
+S3FS = 2026.9.0
+MOTO = 5.2.5
 PYTHON = >=3.9,<3.13
 PYTHON_NEWEST = 3.12
