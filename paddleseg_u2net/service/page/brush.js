@@ -79,6 +79,7 @@ export class Edits {
 
   /** Goes over to another mask of the service. What was painted stays, and is not undone. */
   rebase(found, of) {
+    if (this.stroke) this.end();
     for (let i = 0; i < found.length; i++)
       if (this.mask[i] === this.found[i]) this.mask[i] = found[i];
     this.painted = this.touched;
@@ -182,16 +183,10 @@ export class Brush {
     this.#showTip();
   }
 
-  undo() {
-    this.#repaint(this.edits?.undo());
-  }
-
-  redo() {
-    this.#repaint(this.edits?.redo());
-  }
-
-  reset() {
-    this.#repaint(this.edits?.reset());
+  /** `undo`, `redo` or `reset`. */
+  back(how) {
+    this.#up();
+    this.#repaint(this.edits?.[how]());
   }
 
   async #repaint(box) {
@@ -256,7 +251,9 @@ export class Brush {
     });
     easel.addEventListener("pointerup", () => this.#up());
     // A second finger came: it is to zoom.
-    easel.addEventListener("pointercancel", () => this.#repaint(this.edits?.stroke && this.edits.cancel()));
+    easel.addEventListener("pointercancel", () => {
+      if (this.edits?.stroke) this.#repaint(this.edits.cancel());
+    });
     easel.addEventListener("pointerleave", () => {
       if (this.edits?.stroke) return;
       this.at = null;

@@ -12,6 +12,7 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
+    this.notes = ""; // what the service said of the file, such as that one frame of many was taken
     this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
