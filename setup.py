@@ -78,6 +78,12 @@ setup(
         "paddle2onnx": ["onnx", f"paddle2onnx=={VERSIONS['PADDLE2ONNX']}"],
         # HEIC pictures, of telephones.
         "heif": ["pillow-heif"],
+        # Removal on many machines, `remove --ray`; Ray needs Python 3.10, and s3fs or gcsfs where
+        # images lie there. pyarrow 26 wants numpy 2, and its wheels do not say so.
+        "ray": [
+            f"ray[data]>={VERSIONS['RAY']}; python_version >= '3.10'",
+            f"pyarrow>=17,{VERSIONS['PYARROW_BELOW']}; python_version >= '3.10'",
+        ],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import (
@@ -27,7 +29,7 @@ from paddleseg_u2net.commands.arguments import (
     add_opts,
     inference_opts,
 )
-from paddleseg_u2net.commands.parsing import Parser, file_of, with_defaults
+from paddleseg_u2net.commands.parsing import Parser, at_least, file_of, with_defaults
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
 from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
@@ -50,6 +52,16 @@ from paddleseg_u2net.removal.words import WORDS, options_of
 
 # The threshold of `removal.presence` that was calibrated.
 PRESENT = 0.5
+
+# What `--ray` takes for an address, and without one.
+_ADDRESS, _HERE = re.compile(r"local|auto|(ray://)?[\w.-]+:\d+"), "local"
+_NOT_BY_RAY = {
+    "config": "whose workers have the model's files only; export it (tools/export.py)",
+    "json": "which writes a manifest",
+    "plugins": "whose workers do not have them",
+    "watch": "which ends when all is done",
+    "skip_existing": "which does what is missing by its manifest",
+}
 
 _EXAMPLES = """examples:
   paddleseg_u2net remove photo.jpg                     photo.cutout.png beside it
@@ -115,6 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     group = result.add_argument_group("how it runs")
     add_device(group)
     add_inference(group)
+    add = result.add_argument_group("millions of images: remove --ray SOURCE TARGET").add_argument
+    add("--ray", nargs="?", const=_HERE, metavar="ADDRESS", help="work on a Ray cluster (auto, "
+        "host:port), else on one that is started here; what is missing in TARGET is done. Both may "
+        "be s3://..., gs://... or folders, SOURCE a list, too (.txt, .csv, .parquet)")  # fmt: skip
+    add("--workers", type=at_least(1), help="how many models work at once; else as many as there "
+        "are cores for, of which each takes --threads")  # fmt: skip
+    add("--again", action="store_true", help="do what is done, too")
     return result
 
 
@@ -129,13 +148,18 @@ def run(argv: List[str]) -> int:
     """Remove backgrounds; 1 if an image failed, 0 otherwise."""
     parser = _parser()
     flags = {"--crop": "0", "--clean": str(CLEAN), "--presence": str(PRESENT)}
-    arguments = parser.parse_intermixed_args(with_defaults(argv, flags))
+    argv = with_defaults(with_defaults(argv, flags), {"--ray": _HERE}, _ADDRESS)
+    arguments = parser.parse_intermixed_args(argv)
     try:
         options = _options(arguments)
     except ImageError:  # of the background: no fault of how the command was typed
         raise
     except ValueError as error:
         parser.error(f"--{error}")
+    if arguments.ray:
+        return _remove_by_ray(parser, arguments, options)
+    if arguments.workers or arguments.again:
+        parser.error("--workers, --again: have an effect with --ray only; add it")
     try:
         task = _task(arguments)
     except ValueError as error:
@@ -270,6 +294,52 @@ def _loaded(
     return functools.partial(
         remove_files, remover, options=options, encoding=encoding, report=report
     )
+
+
+def _remove_by_ray(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, options: Options
+) -> int:
+    for name, instead in _NOT_BY_RAY.items():
+        if getattr(arguments, name):
+            parser.error(f"--{name}: is not for --ray, {instead}")
+    ends = [*arguments.paths, *([arguments.output] if arguments.output else [])]
+    if len(ends) != 2:
+        parser.error(f"--ray: expected SOURCE and TARGET, got {' '.join(ends)}")
+    try:
+        encoding = _encoding(arguments, Output(folder=Path()))
+    except ValueError as error:
+        parser.error(str(error))
+    from paddleseg_u2net.log import logger, start_logging
+    from paddleseg_u2net.prediction.cluster.run import Pool, remove_on_cluster
+
+    start_logging()
+    pool = Pool(arguments.ray, arguments.workers, arguments.threads, arguments.device == "gpu")
+    loading = {
+        "opts": [*arguments.opts, *inference_opts(arguments)],
+        **{name: getattr(arguments, name) for name in ("backend", "device", "upsampling")},
+    }
+    how = {"paths", "output", "ray", "workers", "threads", "again", "backend", "device"}
+    settings = {
+        name: value for name, value in vars(arguments).items() if name not in how | {*_NOT_BY_RAY}
+    }
+    if Path(arguments.background).is_file():  # another picture of that name is another setting
+        content = Path(arguments.background).read_bytes()
+        settings["background"] += f" {hashlib.sha256(content).hexdigest()[:16]}"
+    source, target = ends
+    summary = remove_on_cluster(
+        source,
+        target,
+        arguments.model,
+        options,
+        encoding,
+        settings,
+        pool,
+        loading,
+        arguments.name,
+        arguments.again,
+    )
+    logger.info(f"Done: {summary}, in {target}")
+    return 1 if summary.failed else 0
 
 
 def _works(task: _Task, stream: Optional[BinaryIO]) -> List[Work]:

@@ -149,7 +149,7 @@ def remove_files(
     by_image = {work.image: work for work in works}
     report.expect(works)
     again = "run it again with --skip_existing"
-    return worked(works, _Removal(remover, options, encoding, report), "removing", again, failed)
+    return worked(works, Removal(remover, options, encoding, report), "removing", again, failed)
 
 
 def _is_there(work: Work) -> bool:
@@ -178,8 +178,12 @@ def check_outputs(
         check_writable(files[0])
 
 
-class _Removal:
-    """The steps of one image, for `pipelined`; each hands on the seconds since the first."""
+class Removal:
+    """The steps of one image, for `pipelined`; each hands on the seconds since the first.
+
+    Args:
+        report: gets a word on each image that is written.
+    """
 
     def __init__(
         self, remover: Remover, options: Options, encoding: Encoding, report: Report
@@ -188,6 +192,7 @@ class _Removal:
         self._report = report
 
     def weight(self, work: Work) -> int:
+        """How much memory it takes, as `pipelined` counts it."""
         return 0 if work.content is not None else pixels_of(work.image, self._remover.pipeline)
 
     def read(self, work: Work) -> Tuple[Any, ...]:
@@ -201,16 +206,19 @@ class _Removal:
         return original, batch, time.perf_counter() - begun
 
     def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
+        """The same, with the network's answer for its input."""
         original, batch, seconds = read
         begun = time.perf_counter()
         probability = self._remover.pipeline.probabilities(batch)[0]
         return original, probability, seconds + time.perf_counter() - begun
 
     def write(self, work: Work, computed: Tuple[Any, ...]) -> None:
+        """Finish the picture, write it, and report it."""
         original, probability, seconds = computed
         begun = time.perf_counter()
-        removed = self._remover.finish(original.picture, probability, self._options)
-        content = encode(removed.picture, original.metadata, self._encoding, work.image)
+        picture, metadata = original.picture, original.metadata
+        removed = self._remover.finish(picture, probability, self._options, metadata.profile)
+        content = encode(removed.picture, metadata, self._encoding, work.image)
         if isinstance(work.output, Path):
             write_bytes(work.output, content)
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Optional
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from paddleseg_u2net.io.images import at_most_pixels
 from paddleseg_u2net.service import pictures
 from paddleseg_u2net.service.parameters import RemoveParameters, checked, values
+from paddleseg_u2net.service.pictures import Answer, Files
 from paddleseg_u2net.service.service import Asked, Service
 from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.web.openapi import answers, query, sent
@@ -64,21 +67,20 @@ async def _removed(asked: Asked) -> Response:
         code = "missing_file" if file is None else "invalid_parameter"
         told = f"file: expected a picture, got {'none' if file is None else 'a url, too'}"
         raise ServiceError(400, code, told)
-    with values():
+    with values(), at_most_pixels(service.settings.max_pixels):
         options, encoding = parameters.options(), parameters.encoding()
 
-    async def content() -> bytes:
-        nonlocal options
-        if background is not None:
-            scene = await service.work.aside(pictures.scene, background, service.settings)
-            with values():
-                options = parameters.options(scene)
-        return await picture_of(service, file, url, "url")
+    async def came() -> Files:
+        return Files(await picture_of(service, file, url, "url"), background)
 
-    def work(job: Job, found: bytes) -> pictures.Answer:
-        return pictures.remove(job, found, remover, options, encoding)
+    def work(job: Job, files: Files) -> Answer:
+        behind = pictures.scene(job, files.background, "background")
+        with values():
+            chosen = options if behind is None else parameters.options(behind)
+        return pictures.remove(job, files.picture, remover, chosen, encoding)
 
-    return await asked.finished(content, work, "file")
+    made = partial(pictures.most_made, options=options)
+    return await asked.finished(came, work, ("file", "background"), made)
 
 
 async def picture_of(

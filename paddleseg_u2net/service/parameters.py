@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from paddleseg_u2net.io.images import TooManyPixels
 from paddleseg_u2net.removal import Options, options_of, rembg_words
 from paddleseg_u2net.removal.encoding import FORMATS, Encoding
 from paddleseg_u2net.service.web.errors import ServiceError
@@ -121,6 +122,8 @@ def values() -> Iterator[None]:
     """Turn what is no value of a parameter into a ServiceError."""
     try:
         yield
+    except TooManyPixels as error:
+        raise ServiceError(413, "too_many_pixels", str(error)) from error
     except ValueError as error:
         raise ServiceError(400, "invalid_parameter", str(error)) from error
 

@@ -139,12 +139,6 @@ def resolution_exif(dpi: Tuple[float, float]) -> bytes:
     return exif.tobytes()[len(_PREFIX) :]
 
 
-def rgb_profile(profile: Optional[bytes]) -> Optional[bytes]:
-    """The ICC profile, if it is one of RGB colours; any other would falsify them."""
-    whole = profile is not None and len(profile) > 128 and profile[36:40] == b"acsp"
-    return profile if whole and profile is not None and profile[16:20] == b"RGB " else None
-
-
 def _entries(data: bytearray, order: str, place: int) -> Iterator[Tuple[int, int]]:
     """The tags of a directory, and where their entries stand."""
     count = struct.unpack_from(order + "H", data, place)[0]

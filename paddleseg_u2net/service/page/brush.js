@@ -11,6 +11,7 @@ export class Edits {
     [this.found, this.of] = [found, of];
     this.mask = found.slice();
     this.painted = false; // further back than can be undone
+    this.saved = false; // in a file
     this.done = []; // patches, each of what was there before
     this.undone = [];
     this.stroke = null;
@@ -61,6 +62,14 @@ export class Edits {
     if (box) this.#remember({ box, bytes: copied(before, this.width, box) });
   }
 
+  /** Ends a stroke as if it had not been; returns the box that changes. */
+  cancel() {
+    this.end();
+    const box = this.undo();
+    this.undone.pop();
+    return box;
+  }
+
   /** Goes back to the mask that the service gave, which can be undone too. */
   reset() {
     this.#remember({ box: this.#whole(), bytes: this.mask.slice() });
@@ -70,6 +79,7 @@ export class Edits {
 
   /** Goes over to another mask of the service. What was painted stays, and is not undone. */
   rebase(found, of) {
+    if (this.stroke) this.end();
     for (let i = 0; i < found.length; i++)
       if (this.mask[i] === this.found[i]) this.mask[i] = found[i];
     this.painted = this.touched;
@@ -99,6 +109,7 @@ export class Edits {
   }
 
   #remember(patch) {
+    this.saved = false;
     this.undone.length = 0;
     this.done.push(patch);
     let kept = this.done.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -172,16 +183,10 @@ export class Brush {
     this.#showTip();
   }
 
-  undo() {
-    this.#repaint(this.edits?.undo());
-  }
-
-  redo() {
-    this.#repaint(this.edits?.redo());
-  }
-
-  reset() {
-    this.#repaint(this.edits?.reset());
+  /** `undo`, `redo` or `reset`. */
+  back(how) {
+    this.#up();
+    this.#repaint(this.edits?.[how]());
   }
 
   async #repaint(box) {
@@ -244,8 +249,11 @@ export class Brush {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const one of events.length ? events : [event]) this.#to(stage.place(one));
     });
-    for (const name of ["pointerup", "pointercancel"])
-      easel.addEventListener(name, () => this.#up());
+    easel.addEventListener("pointerup", () => this.#up());
+    // A second finger came: it is to zoom.
+    easel.addEventListener("pointercancel", () => {
+      if (this.edits?.stroke) this.#repaint(this.edits.cancel());
+    });
     easel.addEventListener("pointerleave", () => {
       if (this.edits?.stroke) return;
       this.at = null;

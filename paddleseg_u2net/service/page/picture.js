@@ -12,6 +12,7 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
+    this.notes = ""; // what the service said of the file, such as that one frame of many was taken
     this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
@@ -68,6 +69,27 @@ export class Picture {
     this.close();
     this.maskFile = this.coloursFile = null;
     [this.state, this.message] = ["waiting", ""];
+  }
+}
+
+/** The files of a drop; of a folder those in it, and below it, that are called pictures. */
+export async function dropped({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return [...files];
+  const named = /\.(jpe?g|png|webp|avif|hei[cf]|tiff?|bmp|gif)$/i;
+  const inside = (await Promise.all(entries.map(filesBelow))).flat();
+  return inside.filter(({ name }) => named.test(name));
+}
+
+async function filesBelow(entry) {
+  if (!entry?.isDirectory) return entry ? [await new Promise((...ends) => entry.file(...ends))] : [];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // It gives some at a time, and none at the end.
+    const some = await new Promise((...ends) => reader.readEntries(...ends));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(filesBelow))).flat());
   }
 }
 

@@ -75,6 +75,7 @@ export class Stage {
     const { width, height } = this.pixels;
     for (const canvas of [this.before, this.cutout])
       this.lay(canvas, { left: 0, top: 0, width, height });
+    this.sheet.classList.toggle("zoomed", !this.fitted);
     this.sheet.dispatchEvent(new Event("zoomed"));
   }
 
@@ -168,6 +169,8 @@ export class Stage {
     };
     sheet.addEventListener("pointerdown", (event) => {
       if (sheet.dataset.tool !== "compare" || event.button) return;
+      // A finger moves a picture that is too large to be seen whole; the slider has its knob.
+      if (event.pointerType === "touch" && !this.fitted && event.target !== slider) return;
       sheet.setPointerCapture(event.pointerId);
       follow(event);
       slider.focus({ preventScroll: true });

@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from functools import partial
 from typing import Any, Dict, Optional
 
 from fastapi import FastAPI, Request
@@ -19,10 +18,12 @@ from paddleseg_u2net.removal.backgrounds import parse_colour
 from paddleseg_u2net.service import pictures
 from paddleseg_u2net.service.api import picture_of
 from paddleseg_u2net.service.parameters import checked, values
+from paddleseg_u2net.service.pictures import Answer, Files
 from paddleseg_u2net.service.removebg.picture import FORMATS, SIZES, Wanted, finished
 from paddleseg_u2net.service.service import Asked, Service
 from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.web.openapi import answers, sent
+from paddleseg_u2net.service.work import Job
 
 PATH = "/v1.0/removebg"
 _SOURCES = ("image_file", "image_file_b64", "image_url")
@@ -151,20 +152,17 @@ async def _removed(asked: Asked) -> Response:
     with values():
         wanted, background = parameters.wanted(), colour(parameters.bg_color)
 
-    async def content() -> bytes:
-        nonlocal background
+    async def came() -> Files:
         behind = scene
         if parameters.bg_image_url:
             behind = await picture_of(service, None, parameters.bg_image_url, "bg_image_url")
-        if behind is not None:
-            look = partial(pictures.scene, behind, service.settings, "bg_image_file")
-            background = await service.work.aside(look)
-        return await picture_of(service, file, url, "image_url")
+        return Files(await picture_of(service, file, url, "image_url"), behind)
 
-    def work(job: Any, found: bytes) -> pictures.Answer:
-        return finished(job, found, service.model(None), wanted, background)
+    def work(job: Job, files: Files) -> Answer:
+        behind = pictures.scene(job, files.background, "bg_image_file") or background
+        return finished(job, files.picture, service.model(None), wanted, behind)
 
-    response = await asked.finished(content, work, "image_file")
+    response = await asked.finished(came, work, ("image_file", "bg_image_file"))
     if parameters.type_level != "none":
         response.headers["X-Type"] = "other"
     if "application/json" in asked.request.headers.get("accept", ""):
