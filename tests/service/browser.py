@@ -217,6 +217,12 @@ class Page:
             self.tab.keyboard.press(key)
         raise AssertionError(f"{key} does not lead to {selector}")
 
+    def memory(self) -> float:
+        """MB of pixels that the page keeps."""
+        session = self.tab.context.new_cdp_session(self.tab)
+        session.send("HeapProfiler.collectGarbage")
+        return session.send("Runtime.getHeapUsage")["backingStorageSize"] / 1e6
+
     def faults(self, script: str) -> List[str]:
         """What axe-core finds wrong."""
         if not self.tab.evaluate("'axe' in window"):
