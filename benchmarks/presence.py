@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, NamedTuple, Sequence, Tuple, Union
 
 import machine
 import numpy as np
@@ -207,14 +207,17 @@ def _wait(worker: "subprocess.Popen[str]") -> None:
         raise SystemExit("rembg ended; see its lines above")
 
 
-def show_other(path: Path, first: Pipeline, some: List[Case]) -> None:
+def show_others(paths: Sequence[Path], first: Pipeline, some: Sequence[Case]) -> None:
     """How far the scores of other weights are from the first's."""
-    model = load_model(path, threads=1)
-    pairs = np.array([[look(p, case).score for p in (first, model.pipeline)] for case in some])
-    apart = np.abs(pairs[:, 0] - pairs[:, 1])
-    turned = ((pairs >= PRESENT).sum(1) == 1).sum()
-    print(f"{path.name} ({model.choice.backend}): scores differ by {apart.mean():.4f} in the mean, "
-          f"{apart.max():.3f} at most; {turned} of {len(some)} decisions change")  # fmt: skip
+    own = np.array([look(first, case).score for case in some])
+    print(f"\nscores of {len(some)} of the held-out pictures")
+    for path in paths:
+        model = load_model(path, threads=1)
+        scores = np.array([look(model.pipeline, case).score for case in some])
+        apart = np.abs(scores - own)
+        turned = ((scores >= PRESENT) != (own >= PRESENT)).sum()
+        print(f"{path.name} ({model.choice.backend}): {apart.mean():.4f} from the first's in the "
+              f"mean, {apart.max():.3f} at most; {turned} decisions are others")  # fmt: skip
 
 
 def _milliseconds(probability: np.ndarray) -> float:
@@ -256,8 +259,7 @@ def main() -> None:
     show_rival(arguments.rembg_python, arguments.weights, empty)
     if arguments.other:
         some = list(itertools.islice(cases(*size), 0, None, arguments.step))
-        for path in arguments.other:
-            show_other(path, model.pipeline, some)
+        show_others(arguments.other, model.pipeline, some)
 
 
 if __name__ == "__main__":
