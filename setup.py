@@ -14,7 +14,8 @@ VERSION = re.search(
 ).group(1)
 REPORT = ["jinja2", "matplotlib"]
 DEPLOY = ["onnx", "onnxruntime", "safetensors"]
-REMOVE = [*DEPLOY, "pillow-heif", f"watchfiles{VERSIONS['WATCHFILES']}"]
+MATTING = ["scipy"]
+REMOVE = [*DEPLOY, *MATTING, "pillow-heif", f"watchfiles{VERSIONS['WATCHFILES']}"]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
     *REPORT,
@@ -57,6 +58,8 @@ setup(
         "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         # Prediction without Paddle: what was exported, and weights of every format.
         "deploy": DEPLOY,
+        # `remove --matting band`.
+        "matting": MATTING,
         # Backgrounds removed without Paddle: `remove`, its --watch, HEIC pictures.
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.
