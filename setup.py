@@ -65,6 +65,7 @@ setup(
             f"fastapi{VERSIONS['FASTAPI']}",
             "prometheus-client",
             f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+            f"starlette{VERSIONS['STARLETTE']}",
             f"uvicorn{VERSIONS['UVICORN']}",
         ],
         # Weights in ONNX and safetensors files.
