@@ -17,11 +17,12 @@ from paddleseg_u2net.io.images import (
     Metadata,
     Original,
     PathLike,
+    convert_original,
     decode_original,
+    eight_bit,
     memory_named,
     read_original,
 )
-from paddleseg_u2net.io.images.metadata import rgb_profile
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_image
 from paddleseg_u2net.removal import (
@@ -109,7 +110,7 @@ def remove(
     encoding = given.encoding(target, format, quality, keep_exif)
     with memory_named(given.name):
         original = given.read()
-        found = _session(session).remover(original.picture, made)
+        found = _session(session).remover(original.picture, made, original.metadata.profile)
     picture = found.picture
     if encoding is None or bgcolor is not None:
         picture = _with_opacity(picture)
@@ -181,16 +182,15 @@ class _Given:
             return read_original(self.data)
         if isinstance(self.data, (bytes, bytearray, memoryview)):
             return decode_original(bytes(self.data))
-        picture, profile = as_image(self.data, 4), None
-        if isinstance(self.data, Image.Image) and self.data.mode in ("RGB", "RGBA", "P"):
-            profile = rgb_profile(self.data.info.get("icc_profile"))
-        return Original(picture, Header(), Metadata(profile), ())
+        if isinstance(self.data, Image.Image):
+            return convert_original(self.data)
+        return Original(as_image(self.data, 4), Header(), Metadata(), ())
 
     def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
         """The finished picture, of what is no file."""
         if not isinstance(self.data, Image.Image):
             return picture
-        result = Image.fromarray(picture)
+        result = Image.fromarray(picture if picture.dtype == np.uint8 else eight_bit(picture))
         if metadata.profile and picture.ndim == 3:
             result.info["icc_profile"] = metadata.profile
         return result

@@ -61,19 +61,32 @@ class Remover:
     def __init__(self, pipeline: Pipeline, channels: int = 3) -> None:
         self.pipeline, self.channels = pipeline, channels
 
-    def __call__(self, picture: np.ndarray, options: Options = _PLAIN) -> Removed:
-        """uint8 or uint16, (H, W, 3) or (H, W, 4) -> the finished picture."""
+    def __call__(
+        self,
+        picture: np.ndarray,
+        options: Options = _PLAIN,
+        profile: Optional[bytes] = None,
+    ) -> Removed:
+        """uint8 or uint16, (H, W, 3) or (H, W, 4) -> the finished picture; see `finish`."""
         batch = self.prepare(picture)[None]
-        return self.finish(picture, self.pipeline.probabilities(batch)[0], options)
+        return self.finish(picture, self.pipeline.probabilities(batch)[0], options, profile)
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """The network's input, float32 (C, h, w), of which `Pipeline.probabilities` takes many."""
         return self.pipeline.prepare(self._seen(picture))
 
     def finish(
-        self, picture: np.ndarray, probability: np.ndarray, options: Options = _PLAIN
+        self,
+        picture: np.ndarray,
+        probability: np.ndarray,
+        options: Options = _PLAIN,
+        profile: Optional[bytes] = None,
     ) -> Removed:
         """The finished picture from its probabilities (K, h, w), as the network gives them.
+
+        Args:
+            profile: the ICC profile of the picture's colours, for a background of sRGB or another
+                profile to look as it is meant to; None: they are sRGB's.
 
         Raises:
             NothingFound: it is to be cropped, and there is no object.
@@ -86,7 +99,7 @@ class Remover:
             seen = self._seen(picture)
             alpha = foreground(self.pipeline.restore(probability, seen))
             alpha, notes = refined(seen, alpha, options)
-        finished = composed(picture, alpha, options)
+        finished = composed(picture, alpha, options, profile)
         return Removed(finished, alpha, *_object(alpha), score, notes)
 
     def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
