@@ -14,8 +14,16 @@ VERSION = re.search(
 ).group(1)
 REPORT = ["jinja2", "matplotlib"]
 DEPLOY = ["onnx", "onnxruntime", "safetensors"]
+WATCH = f"watchfiles{VERSIONS['WATCHFILES']}"
 MATTING = ["scipy"]
-REMOVE = [*DEPLOY, *MATTING, "pillow-heif", f"watchfiles{VERSIONS['WATCHFILES']}"]
+REMOVE = [*DEPLOY, *MATTING, "pillow-heif", WATCH]
+SERVICE = [
+    f"fastapi{VERSIONS['FASTAPI']}",
+    "prometheus-client",
+    f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+    f"starlette{VERSIONS['STARLETTE']}",
+    f"uvicorn{VERSIONS['UVICORN']}",
+]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
     *REPORT,
@@ -63,13 +71,7 @@ setup(
         # Backgrounds removed without Paddle: `remove`, its --watch, HEIC pictures.
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.
-        "serve": [
-            *REMOVE,
-            f"fastapi{VERSIONS['FASTAPI']}",
-            "prometheus-client",
-            f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
-            f"uvicorn{VERSIONS['UVICORN']}",
-        ],
+        "serve": [*REMOVE, *SERVICE],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.
@@ -81,9 +83,17 @@ setup(
         "paddle2onnx": ["onnx", f"paddle2onnx=={VERSIONS['PADDLE2ONNX']}"],
         # HEIC pictures, of telephones.
         "heif": ["pillow-heif"],
+        # Removal on many machines, `remove --ray`; Ray needs Python 3.10, and s3fs or gcsfs where
+        # images lie there. pyarrow 26 wants numpy 2, and its wheels do not say so.
+        "ray": [
+            f"ray[data]>={VERSIONS['RAY']}; python_version >= '3.10'",
+            f"pyarrow>=17,{VERSIONS['PYARROW_BELOW']}; python_version >= '3.10'",
+        ],
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [
+            *SERVICE,
+            WATCH,
             "httpx",
             "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",

@@ -52,7 +52,12 @@ WIDEST = 14
 # Rooms that are given a configuration.
 CONFIGURED = {"commands", "export", "prediction", "predictor", "training"}
 # Words that are keys of configurations and of something else, by who reads that.
-KEYS_OF_OTHER_FILES = {("predictor.load", "type"), ("training.validation", "images")}
+KEYS_OF_OTHER_FILES = {
+    ("prediction.cluster.remote", "size"),
+    ("prediction.cluster.remote", "type"),
+    ("predictor.load", "type"),
+    ("training.validation", "images"),
+}
 
 
 def _module(path: Path) -> str:

@@ -74,16 +74,21 @@ def at_least(low: int) -> Callable[[str], int]:
     return checked
 
 
-def with_defaults(argv: Sequence[str], defaults: Mapping[str, str]) -> List[str]:
-    """Give flags whose number may be left out their default where a word follows that is none.
+def with_defaults(
+    argv: Sequence[str], defaults: Mapping[str, str], values: re.Pattern[str] = _NUMBERS
+) -> List[str]:
+    """Give flags whose value may be left out their default where a word follows that is none.
 
     Otherwise ``--crop photo.jpg`` would take the photo for the margin.
+
+    Args:
+        values: what is a value; else numbers.
     """
     words: List[str] = []
     for place, word in enumerate(argv):
         words.append(word)
         behind = argv[place + 1] if place + 1 < len(argv) else "-"
-        if word in defaults and not behind.startswith("-") and not _NUMBERS.fullmatch(behind):
+        if word in defaults and not behind.startswith("-") and not values.fullmatch(behind):
             words.append(defaults[word])
     return words
 

@@ -5,10 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import hashlib
 import os
+import re
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from paddleseg_u2net.commands.arguments import (
     add_device,
@@ -16,11 +29,13 @@ from paddleseg_u2net.commands.arguments import (
     add_opts,
     inference_opts,
 )
-from paddleseg_u2net.commands.parsing import Parser, file_of, with_defaults
+from paddleseg_u2net.commands.parsing import Parser, at_least, file_of, with_defaults
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
 from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
+from paddleseg_u2net.prediction.pipelining import Failure
 from paddleseg_u2net.prediction.removal import (
+    DONE,
     EMPTY,
     SKIPPED,
     Report,
@@ -29,13 +44,22 @@ from paddleseg_u2net.prediction.removal import (
     remove_files,
 )
 from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
-from paddleseg_u2net.removal import Options
+from paddleseg_u2net.removal import Options, Remover, Scene
 from paddleseg_u2net.removal.alpha import CLEAN
+from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
 from paddleseg_u2net.removal.options import ONLY
+from paddleseg_u2net.removal.presence import PRESENT
 from paddleseg_u2net.removal.words import WORDS, options_of
 
-# The threshold of `removal.presence` that was calibrated.
-PRESENT = 0.5
+# What `--ray` takes for an address, and without one.
+_ADDRESS, _HERE = re.compile(r"local|auto|(ray://)?[\w.-]+:\d+"), "local"
+_NOT_BY_RAY = {
+    "config": "whose workers have the model's files only; export it (tools/export.py)",
+    "json": "which writes a manifest",
+    "plugins": "whose workers do not have them",
+    "watch": "which ends when all is done",
+    "skip_existing": "which does what is missing by its manifest",
+}
 
 _EXAMPLES = """examples:
   paddleseg_u2net remove photo.jpg                     photo.cutout.png beside it
@@ -85,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
         "an object")  # fmt: skip
+    add = result.add_argument_group("the file").add_argument
+    add("--format", choices=tuple(FORMATS), help="else by the suffix of OUTPUT, or png")
+    add("--quality", type=_quality, metavar="1..100", help="of jpg, webp, avif and heic; "
+        "lossless, of webp")  # fmt: skip
+    add("--keep_exif", action="store_true", help="keep place, time and camera; colour profile and "
+        "resolution are kept anyway")  # fmt: skip
     group = result.add_argument_group("the model")
     group.add_argument("--model", "--model_path", default="u2netp", help="a name (u2netp, u2net, "
         "u2net_human_seg, silueta, ...), weights of any format, a folder with model.pdparams or of "
@@ -95,20 +125,39 @@ def _parser() -> argparse.ArgumentParser:
     group = result.add_argument_group("how it runs")
     add_device(group)
     add_inference(group)
+    add = result.add_argument_group("millions of images: remove --ray SOURCE TARGET").add_argument
+    add("--ray", nargs="?", const=_HERE, metavar="ADDRESS", help="work on a Ray cluster (auto, "
+        "host:port), else on one that is started here; what is missing in TARGET is done. Both may "
+        "be s3://..., gs://... or folders, SOURCE a list, too (.txt, .csv, .parquet)")  # fmt: skip
+    add("--workers", type=at_least(1), help="how many models work at once; else as many as there "
+        "are cores for, of which each takes --threads")  # fmt: skip
+    add("--again", action="store_true", help="do what is done, too")
     return result
+
+
+def _quality(text: str) -> Union[int, str]:
+    return text if text == LOSSLESS else int(text)
+
+
+_quality.__name__ = "number"  # what argparse calls it where the text is none
 
 
 def run(argv: List[str]) -> int:
     """Remove backgrounds; 1 if an image failed, 0 otherwise."""
     parser = _parser()
     flags = {"--crop": "0", "--clean": str(CLEAN), "--presence": str(PRESENT)}
-    arguments = parser.parse_intermixed_args(with_defaults(argv, flags))
+    argv = with_defaults(with_defaults(argv, flags), {"--ray": _HERE}, _ADDRESS)
+    arguments = parser.parse_intermixed_args(argv)
     try:
         options = _options(arguments)
     except ImageError:  # of the background: no fault of how the command was typed
         raise
     except ValueError as error:
         parser.error(f"--{error}")
+    if arguments.ray:
+        return _remove_by_ray(parser, arguments, options)
+    if arguments.workers or arguments.again:
+        parser.error("--workers, --again: have an effect with --ray only; add it")
     try:
         task = _task(arguments)
     except ValueError as error:
@@ -122,6 +171,7 @@ class _Task(NamedTuple):
 
     paths: List[str]
     output: Output
+    encoding: Encoding
     names: Names
     results: Results
     watched: Optional[Folders]
@@ -134,11 +184,28 @@ def _task(arguments: argparse.Namespace) -> _Task:
     if output.stream and sys.stdout.isatty():
         raise ValueError("standard output is a terminal, which shows no picture; send it on, as in "
                          "remove - > cutout.png, or name a file")  # fmt: skip
-    names = Names(output, ".png", arguments.name)
+    encoding = _encoding(arguments, output)
+    names = Names(output, FORMATS[encoding.format].suffixes, arguments.name)
     folders = [output.folder] if output.folder else []
     results = Results("that an earlier run wrote", folders, names.is_result)
     watched = Folders(paths, results) if arguments.watch else None
-    return _Task(paths, output, names, results, watched)
+    return _Task(paths, output, encoding, names, results, watched)
+
+
+def _encoding(arguments: argparse.Namespace, output: Output) -> Encoding:
+    name = arguments.format
+    if name is None and output.file is not None:
+        name = format_of_suffix(output.file.suffix)
+        if name is None:
+            suffixes = ", ".join(known.suffixes[0] for known in FORMATS.values())
+            raise ValueError(
+                f"{output.file}: expected a name that ends in {suffixes}; --format says which is "
+                "meant, and a / at its end makes it a folder"
+            )
+    try:
+        return Encoding(name or "png", arguments.quality, arguments.keep_exif)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from error
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -173,14 +240,43 @@ def _remove(
 ) -> int:
     from paddleseg_u2net.io.files import check_writable
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.predictor.load import load_model
-    from paddleseg_u2net.removal import Remover
 
     start_logging(stream=sys.stderr if stream else sys.stdout)
     if arguments.json:
         check_writable(arguments.json, name=f"--json {arguments.json}")
     works = [] if task.watched else _works(task, stream)
-    check_outputs(works, task.output.folder)
+    scene = [Path(options.background.name)] if isinstance(options.background, Scene) else []
+    check_outputs(works, task.output.folder, scene)
+    report = Report({"model": arguments.model, "settings": _settings(arguments)})
+    left = report.without_done(works) if arguments.skip_existing else works
+    failures: List[Failure] = []
+    try:
+        if left or task.watched:
+            work = _loaded(arguments, options, task.encoding, report)
+        if task.watched:
+            skip = arguments.skip_existing
+            return watch_and_remove(task.watched, task.names, work, report, arguments.json, skip)
+        if left:
+            failures = work(left, on_failure=lambda failure: logger.error(failure.reason))
+    finally:
+        if arguments.json:
+            report.write(arguments.json)
+    done, empty, skipped = report.count(DONE, EMPTY), report.count(EMPTY), report.count(SKIPPED)
+    notes = f", {empty} without an object" if empty else ""
+    notes += f", {skipped} were there" if skipped else ""
+    logger.info(f"Done: {done} of {_images(len(works))}{notes}, {_where(works, task.output)}")
+    if failures:
+        logger.error(f"{_images(len(failures))} failed; the lines above say why")
+    return 1 if failures else 0
+
+
+def _loaded(
+    arguments: argparse.Namespace, options: Options, encoding: Encoding, report: Report
+) -> Callable[..., List[Failure]]:
+    """`remove_files` with the model and all that was asked for."""
+    from paddleseg_u2net.log import logger
+    from paddleseg_u2net.predictor.load import load_model
+
     model = load_model(
         arguments.model,
         arguments.config,
@@ -191,31 +287,57 @@ def _remove(
         upsampling=arguments.upsampling,
     )
     logger.info(str(model))
-    report = Report({"model": str(model.source), "settings": _settings(arguments)})
-    work = functools.partial(
-        remove_files, Remover(model.pipeline, model.in_channels), options=options, report=report
+    report.told["model"] = str(model.source)
+    remover = Remover(model.pipeline, model.in_channels)
+    return functools.partial(
+        remove_files, remover, options=options, encoding=encoding, report=report
     )
+
+
+def _remove_by_ray(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, options: Options
+) -> int:
+    for name, instead in _NOT_BY_RAY.items():
+        if getattr(arguments, name):
+            parser.error(f"--{name}: is not for --ray, {instead}")
+    ends = [*arguments.paths, *([arguments.output] if arguments.output else [])]
+    if len(ends) != 2:
+        parser.error(f"--ray: expected SOURCE and TARGET, got {' '.join(ends)}")
     try:
-        if task.watched:
-            skip = arguments.skip_existing
-            return watch_and_remove(task.watched, task.names, work, report, arguments.json, skip)
-        failures = work(
-            works,
-            on_failure=lambda failure: logger.error(failure.reason),
-            skip_existing=arguments.skip_existing,
-        )
-    finally:
-        if arguments.json:
-            report.write(arguments.json)
-    skipped = report.count(SKIPPED)
-    done = len(works) - len(failures) - skipped
-    empty = report.count(EMPTY)
-    notes = f", {empty} without an object" if empty else ""
-    notes += f", {skipped} were there" if skipped else ""
-    logger.info(f"Done: {done} of {_images(len(works))}{notes}, {_where(works, task.output)}")
-    if failures:
-        logger.error(f"{_images(len(failures))} failed; the lines above say why")
-    return 1 if failures else 0
+        encoding = _encoding(arguments, Output(folder=Path()))
+    except ValueError as error:
+        parser.error(str(error))
+    from paddleseg_u2net.log import logger, start_logging
+    from paddleseg_u2net.prediction.cluster.run import Pool, remove_on_cluster
+
+    start_logging()
+    pool = Pool(arguments.ray, arguments.workers, arguments.threads, arguments.device == "gpu")
+    loading = {
+        "opts": [*arguments.opts, *inference_opts(arguments)],
+        **{name: getattr(arguments, name) for name in ("backend", "device", "upsampling")},
+    }
+    how = {"paths", "output", "ray", "workers", "threads", "again", "backend", "device"}
+    settings = {
+        name: value for name, value in vars(arguments).items() if name not in how | {*_NOT_BY_RAY}
+    }
+    if Path(arguments.background).is_file():  # another picture of that name is another setting
+        content = Path(arguments.background).read_bytes()
+        settings["background"] += f" {hashlib.sha256(content).hexdigest()[:16]}"
+    source, target = ends
+    summary = remove_on_cluster(
+        source,
+        target,
+        arguments.model,
+        options,
+        encoding,
+        settings,
+        pool,
+        loading,
+        arguments.name,
+        arguments.again,
+    )
+    logger.info(f"Done: {summary}, in {target}")
+    return 1 if summary.failed else 0
 
 
 def _works(task: _Task, stream: Optional[BinaryIO]) -> List[Work]:

@@ -55,7 +55,7 @@ def run(argv: List[str]) -> int:
     arguments = _arguments(argv)
     from paddleseg_u2net.env import cores
     from paddleseg_u2net.log import start_logging
-    from paddleseg_u2net.service.server import serve
+    from paddleseg_u2net.service.processes import serve
     from paddleseg_u2net.service.settings import Settings
 
     start_logging()

@@ -103,7 +103,7 @@ class Names:
 
     Args:
         output: where to.
-        suffix: of the format that pictures are written in.
+        suffixes: of the format that pictures are written in; they get the first.
         template: what they are called, of ``{stem}``, the image's name without its suffix, and
             ``{suffix}``; None: ``{stem}{suffix}`` in a folder, ``{stem}.cutout{suffix}`` beside
             images. Images of one folder that have the same stem keep their suffix in it.
@@ -112,10 +112,12 @@ class Names:
         ValueError: it is no such template.
     """
 
-    def __init__(self, output: Output, suffix: str, template: Optional[str] = None) -> None:
+    def __init__(
+        self, output: Output, suffixes: Sequence[str], template: Optional[str] = None
+    ) -> None:
         if template is not None:
-            _check(template, suffix, output)
-        self._output, self._suffix = output, suffix
+            _check(template, suffixes, output)
+        self._output, self._suffix = output, suffixes[0]
         self._template = template or (_IN_FOLDER if output.folder else _BESIDE)
         self._given: Dict[Path, Path] = {}
         self._places: Dict[Path, Path] = {}
@@ -163,12 +165,12 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _check(template: str, suffix: str, output: Output) -> None:
+def _check(template: str, suffixes: Sequence[str], output: Output) -> None:
     try:
-        fields = {
-            field for _, field, _, _ in string.Formatter().parse(template) if field is not None
-        }
-        name = template.format(stem="stem", suffix=suffix) if fields <= {"stem", "suffix"} else ""
+        parts = string.Formatter().parse(template)
+        fields = {field for _, field, _, _ in parts if field is not None}
+        known = fields <= {"stem", "suffix"}
+        name = template.format(stem="stem", suffix=suffixes[0]) if known else ""
     except ValueError:  # a brace that is not closed
         fields, name = set(), ""
     if "stem" not in fields or not name:
@@ -180,12 +182,13 @@ def _check(template: str, suffix: str, output: Output) -> None:
         raise ValueError(
             f"--name {template}: expected a name, got a path; the folder is the OUTPUT"
         )
-    if output == Output() and name == f"stem{suffix}":
+    if not name.lower().endswith(tuple(suffixes)):
+        raise ValueError(
+            f"--name {template}: expected a name that ends in {{suffix}}, which is {suffixes[0]}; "
+            "--format says which it is"
+        )
+    if output == Output() and Path(name).stem == "stem":
         raise ValueError(
             f"--name {template}: expected more than that beside images, where it may be the name "
             "of another image; add something, or name an OUTPUT"
-        )
-    if not name.lower().endswith(suffix):
-        raise ValueError(
-            f"--name {template}: expected a name that ends in {{suffix}}; --format says which it is"
         )

@@ -7,11 +7,22 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any, Callable, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Generator,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.io.images import image_size
+from paddleseg_u2net.io.images import PathLike, image_size
 from paddleseg_u2net.progress import Progress
 
 # Pixels of all images that are in memory at a time; a larger image is alone. Each takes about 12
@@ -74,20 +85,24 @@ def worked(
     return failures
 
 
-def reason(image: Path, error: BaseException) -> str:
+def reason(image: PathLike, error: BaseException) -> str:
     """Why an image gave no picture: one text that names it."""
     text = str(error) or type(error).__name__
     return text if str(image) in text else f"{image}: {text}"
 
 
-def pixels_of(image: Path, pipeline: Pipeline) -> int:
+def pixels_of(image: PathLike, pipeline: Pipeline) -> int:
     """How much of `MOST_PIXELS` an image takes; 0 if it cannot be told: reading it says why."""
     try:
-        height, width = image_size(image)
+        return load_of(image_size(image), pipeline)
     except Exception:
         return 0
+
+
+def load_of(size: Tuple[int, int], pipeline: Pipeline) -> int:
+    """How much of `MOST_PIXELS` an image of a height and width takes."""
     whole = pipeline.window is not None or pipeline.preprocess.size is None
-    return height * width * (_SEEN_WHOLE if whole else 1)
+    return size[0] * size[1] * (_SEEN_WHOLE if whole else 1)
 
 
 Outcomes = Generator[Tuple[Any, Optional[BaseException]], None, None]
@@ -99,7 +114,7 @@ _ITEMS_A_THREAD = 4
 
 
 def pipelined(
-    items: Sequence[Any], steps: Any, most: int, threads: Optional[int] = None
+    items: Iterable[Any], steps: Any, most: int, threads: Optional[int] = None
 ) -> Outcomes:
     """Do the steps of every item: reading runs ahead and writing behind, in ``threads`` each. When
     the generator is closed, steps that have begun are ended and no more are begun. An exception in

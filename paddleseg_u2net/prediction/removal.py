@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import (
     Any,
@@ -21,17 +22,18 @@ from typing import (
 
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.io.files import check_writable, write_bytes, write_text
-from paddleseg_u2net.io.images import decode, decode_file, png_bytes
+from paddleseg_u2net.io.images import Original, decode_original, read_original
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.prediction.jobs import refuse_overwriting
 from paddleseg_u2net.prediction.pipelining import Failure, pixels_of, worked
 from paddleseg_u2net.removal import Options, Removed, Remover
-
-# A fifth of the time of the usual 6 for a photograph, for 4 % more bytes.
-_PNG_LEVEL = 1
+from paddleseg_u2net.removal.encoding import Encoding, encode
 
 # What to do where a picture would be written over an image.
 INSTEAD = "choose another OUTPUT or --name"
+
+# Images of which one and the same thing is told in the log.
+_MOST_NOTED = 3
 
 DONE, EMPTY, FAILED, SKIPPED = "done", "empty", "failed", "skipped"
 
@@ -53,13 +55,25 @@ class Work(NamedTuple):
 class Report:
     """What became of each image, for ``--json``: also of those that were done when a run ended.
 
+    What is to be noted of an image is logged too, the same of a few images only.
+
     Args:
-        settings: what the pictures were made by, ``model`` and ``settings`` among them.
+        told: what is told of all of them: by which ``model``, with which ``settings``.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self.told = dict(told)
+        self._noted: Counter[str] = Counter()
         self._entries: Dict[Path, Optional[Dict[str, Any]]] = {}
+
+    def without_done(self, works: Sequence[Work]) -> List[Work]:
+        """The works whose picture is not there, or is older; the others are told as skipped."""
+        self.expect(works)
+        there = {work.image for work in works if _is_there(work)}
+        for work in works:
+            if work.image in there:
+                self.add(work, SKIPPED)
+        return [work for work in works if work.image not in there]
 
     def expect(self, works: Sequence[Work]) -> None:
         """Tell of images that are to be worked on, in the order that they are told in."""
@@ -75,8 +89,15 @@ class Report:
             "state": state,
             "error": None,
             "seconds": round(seconds, 4),
+            **dict.fromkeys(("presence", "found", "box", "area")),
+            "notes": [],
             **found,
         }
+        for note in found.get("notes", ()):
+            self._noted[note] += 1
+            if self._noted[note] <= _MOST_NOTED:
+                more = "; of others it is not told here" if self._noted[note] == _MOST_NOTED else ""
+                logger.warning(f"{work.image}: {note}{more}")
 
     def clear(self) -> None:
         """Forget it all."""
@@ -96,7 +117,7 @@ class Report:
         """Write it as JSON; ``left`` is how many were not begun."""
         entries = [entry for entry in self._entries.values() if entry]
         left = len(self._entries) - len(entries)
-        content = {**self._settings, "version": __version__, "left": left}
+        content = {**self.told, "version": __version__, "left": left}
         lines = [f"{_json(name)}: {_json(value)}" for name, value in content.items()]
         pictures = ",\n  ".join(map(_json, entries))
         lines.append(f'"pictures": [\n  {pictures}\n ]' if entries else '"pictures": []')
@@ -107,16 +128,15 @@ def remove_files(
     remover: Remover,
     works: Sequence[Work],
     options: Options,
+    encoding: Encoding,
     report: Report,
     on_failure: Callable[[Failure], None] = lambda failure: None,
-    skip_existing: bool = False,
 ) -> List[Failure]:
     """Write the picture of each image; the images that failed are returned, the rest is done.
 
     Args:
         report: gets a word on each.
         on_failure: is told of each failure, in the order of the works, while others go on.
-        skip_existing: leave out images whose picture is there and is not older.
 
     Raises:
         OSError: the disk is full or read-only; the message says how many images were done.
@@ -128,11 +148,8 @@ def remove_files(
 
     by_image = {work.image: work for work in works}
     report.expect(works)
-    left = [work for work in works if not (skip_existing and _is_there(work))]
-    for image in by_image.keys() - {work.image for work in left}:
-        report.add(by_image[image], SKIPPED)
     again = "run it again with --skip_existing"
-    return worked(left, _Removal(remover, options, report), "removing", again, failed)
+    return worked(works, Removal(remover, options, encoding, report), "removing", again, failed)
 
 
 def _is_there(work: Work) -> bool:
@@ -146,73 +163,85 @@ def _is_there(work: Work) -> bool:
         return False
 
 
-def check_outputs(works: Sequence[Work], folder: Optional[Path]) -> None:
-    """Refuse what would write over an image, or cannot be written, before the work for it."""
+def check_outputs(
+    works: Sequence[Work], folder: Optional[Path], others: Sequence[Path] = ()
+) -> None:
+    """Refuse what would write over an image, or cannot be written, before the work for it.
+
+    ``others``: images that are read for all of them.
+    """
     files = [work.output for work in works if isinstance(work.output, Path)]
-    refuse_overwriting((work.image for work in works), files, INSTEAD)
+    refuse_overwriting([*(work.image for work in works), *others], files, INSTEAD)
     if folder is not None:
         check_writable(folder, folder=True)
     elif len(files) == 1:
         check_writable(files[0])
 
 
-class _Removal:
-    """The steps of one image, for `pipelined`; each hands on the seconds since the first."""
+class Removal:
+    """The steps of one image, for `pipelined`; each hands on the seconds since the first.
 
-    def __init__(self, remover: Remover, options: Options, report: Report) -> None:
-        self._remover, self._options, self._report = remover, options, report
+    Args:
+        report: gets a word on each image that is written.
+    """
+
+    def __init__(
+        self, remover: Remover, options: Options, encoding: Encoding, report: Report
+    ) -> None:
+        self._remover, self._options, self._encoding = remover, options, encoding
+        self._report = report
 
     def weight(self, work: Work) -> int:
+        """How much memory it takes, as `pipelined` counts it."""
         return 0 if work.content is not None else pixels_of(work.image, self._remover.pipeline)
 
     def read(self, work: Work) -> Tuple[Any, ...]:
-        """The picture, its header, and the network's input."""
+        """The file's picture, and the network's input."""
         begun = time.perf_counter()
         if work.content is None:
-            decoded = decode_file(work.image)
+            original = read_original(work.image)
         else:
-            decoded = decode(work.content, work.image)
-        picture = decoded.image(4)
-        batch = self._remover.prepare(picture)[None]
-        return picture, decoded.header, batch, time.perf_counter() - begun
+            original = decode_original(work.content, work.image)
+        batch = self._remover.prepare(original.picture)[None]
+        return original, batch, time.perf_counter() - begun
 
     def compute(self, read: Tuple[Any, ...]) -> Tuple[Any, ...]:
-        *rest, batch, seconds = read
+        """The same, with the network's answer for its input."""
+        original, batch, seconds = read
         begun = time.perf_counter()
         probability = self._remover.pipeline.probabilities(batch)[0]
-        return (*rest, probability, seconds + time.perf_counter() - begun)
+        return original, probability, seconds + time.perf_counter() - begun
 
     def write(self, work: Work, computed: Tuple[Any, ...]) -> None:
-        picture, header, probability, seconds = computed
+        """Finish the picture, write it, and report it."""
+        original, probability, seconds = computed
         begun = time.perf_counter()
-        removed = self._remover.finish(picture, probability, self._options)
-        content = png_bytes(removed.picture, level=_PNG_LEVEL, like=header)
+        picture, metadata = original.picture, original.metadata
+        removed = self._remover.finish(picture, probability, self._options, metadata.profile)
+        content = encode(removed.picture, metadata, self._encoding, work.image)
         if isinstance(work.output, Path):
             write_bytes(work.output, content)
         else:
             work.output.write(content)
             work.output.flush()
         seconds += time.perf_counter() - begun
-        if not removed.found:
-            logger.warning(
-                f"{work.image}: nothing found, presence {removed.presence:.2f}; its picture is "
-                "written all the same"
-            )
-        for note in removed.notes:
-            logger.warning(f"{work.image}: {note}")
-        self._report.add(work, DONE if removed.found else EMPTY, seconds, **_found(removed))
+        found = _found(removed, original, self._encoding)
+        self._report.add(work, DONE if removed.found else EMPTY, seconds, **found)
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _found(removed: Removed) -> Dict[str, Any]:
+def _found(removed: Removed, original: Original, encoding: Encoding) -> Dict[str, Any]:
     """What is told of a picture."""
+    notes = [*original.notes, *removed.notes, *encoding.notes(removed.picture)]
+    if not removed.found:
+        notes.append("nothing was found; the picture is written all the same")
     return {
         "presence": round(removed.presence, 4),
         "found": removed.found,
         "box": removed.box,
         "area": round(removed.area, 6),
-        "notes": removed.notes,
+        "notes": notes,
     }

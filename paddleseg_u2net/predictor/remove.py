@@ -12,10 +12,27 @@ from PIL import Image
 
 from paddleseg_u2net.inference.backends import AUTO
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.io.images import memory_named, png_bytes
+from paddleseg_u2net.io.images import (
+    Header,
+    Metadata,
+    Original,
+    PathLike,
+    convert_original,
+    decode_original,
+    eight_bit,
+    memory_named,
+    read_original,
+)
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_image
-from paddleseg_u2net.removal import options_of, rembg_words
+from paddleseg_u2net.removal import (
+    FORMATS,
+    Encoding,
+    encode,
+    format_of_suffix,
+    options_of,
+    rembg_words,
+)
 from paddleseg_u2net.removal.words import check_words
 
 MODEL = "u2netp"
@@ -40,7 +57,10 @@ def remove(
     bgcolor: Optional[Sequence[int]] = None,
     force_return_bytes: bool = False,
     *,
-    output: Union[str, os.PathLike[str], None] = None,
+    output: Optional[PathLike] = None,
+    format: Optional[str] = None,
+    quality: Union[int, str, None] = None,
+    keep_exif: bool = False,
     **options: Any,
 ) -> Any:
     """Take the background out of a picture.
@@ -49,8 +69,8 @@ def remove(
     >>> cutout = remove(Image.open("photograph.jpg"))
     >>> remove("photograph.jpg", background="white", crop="5%")  # photograph.cutout.png
 
-    All arguments but the last two are those of rembg 2.0.86, in its order, so that its calls can
-    stay as they are. docs/background_removal.md tells where results differ on purpose.
+    Arguments up to ``force_return_bytes`` are those of rembg 2.0.86, in its order, so that its
+    calls can stay as they are. docs/background_removal.md tells where results differ on purpose.
 
     Args:
         data: see `Picture`. Arrays are RGB, not OpenCV's BGR.
@@ -60,15 +80,18 @@ def remove(
         decontaminate: edges have the foreground's own colours in any case.
         vitmatte, vitmatte_model: refused, there is no such network here.
         bgcolor: as ``background``: red, green, blue and perhaps opacity, 0 to 255.
-        force_return_bytes: the content of a PNG file, whatever ``data`` is.
+        force_return_bytes: the content of a file, whatever ``data`` is.
         output: the file to write for a path; None: ``NAME.cutout.png`` beside it.
+        format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
+            what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
             ``square``, ``size``, ``clean``, ``presence``, ``hard``.
 
     Returns:
-        What ``data`` is: a file's content of a file's content (a PNG file), a Pillow picture of a
-        Pillow picture (mode RGBA, or L of a mask), a uint8 array of an array, (H, W, 4), RGBA, or
-        (H, W) of a mask, and of a path the path of the file that was written.
+        What ``data`` is: a file's content of a file's content, a Pillow picture of a Pillow picture
+        (mode RGBA, or L of a mask), a uint8 array of an array, (H, W, 4), RGBA, or (H, W) of a
+        mask, and of a path the path of the file that was written. Files keep colour profile,
+        resolution and 16 bits, Pillow pictures their profile.
 
     Raises:
         ImageError, BackendError, NothingFound: see `Predictor.cutout`; each a ValueError.
@@ -79,29 +102,30 @@ def remove(
     check_words(options, "remove")
     asked = rembg_words(only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model)
     for name in asked.keys() & options.keys():
-        raise ValueError(f"{name}: it is said twice, by an argument of rembg's too; leave one out")
+        if asked[name] != options[name]:
+            raise ValueError(f"{name}: it is said twice, by an argument of rembg's too")
     made = options_of(**{**asked, **options})
-    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else None
-    if output is not None and (path is None or force_return_bytes):
-        raise ValueError("output: it has an effect on paths only; write what is returned")
-    with memory_named(path or "picture"):
-        found = _session(session).remover(as_image(data, 4), made)
-    for note in found.notes:
-        logger.warning(f"{path or 'picture'}: {note}")
-    picture = _with_opacity(found.picture)
-    if isinstance(data, np.ndarray) and not force_return_bytes:
-        return picture
-    if isinstance(data, Image.Image) and not force_return_bytes:
-        return Image.fromarray(picture)
-    content = png_bytes(picture)
-    if force_return_bytes:
-        return content
-    if isinstance(data, (bytes, bytearray, memoryview)):
+    given = _Given(data, force_return_bytes)
+    target = given.target(output, format)
+    encoding = given.encoding(target, format, quality, keep_exif)
+    with memory_named(given.name):
+        original = given.read()
+        found = _session(session).remover(original.picture, made, original.metadata.profile)
+    picture = found.picture
+    if encoding is None or bgcolor is not None:
+        picture = _with_opacity(picture)
+    notes = (*original.notes, *found.notes, *(encoding.notes(picture) if encoding else ()))
+    for note in notes:
+        logger.warning(f"{given.name}: {note}")
+    if encoding is None:
+        return given.as_it_came(picture, original.metadata)
+    content = encode(picture, original.metadata, encoding, given.name)
+    if target is not None:
+        write_bytes(target, content)
+        return str(target) if isinstance(data, str) else target
+    if isinstance(data, (bytearray, memoryview)) and not force_return_bytes:
         return type(data)(content)
-    assert path is not None  # `as_image` takes nothing else
-    target = _target(path, output)
-    write_bytes(target, content)
-    return str(target) if isinstance(data, str) else target
+    return content
 
 
 def new_session(
@@ -139,13 +163,74 @@ def _session(given: Optional[Predictor]) -> Predictor:
     return given
 
 
-def _target(path: str, output: Union[str, os.PathLike[str], None]) -> Path:
-    """Where the picture of a path goes; never to the path itself."""
-    image = Path(path)
-    target = image.with_name(f"{image.stem}.cutout.png") if output is None else Path(output)
-    if target.exists() and target.samefile(image):
-        raise ValueError(f"output: {target} is the picture itself; name another file")
-    return target
+class _Given:
+    """What ``remove`` was given: how it is read, and as what it goes back.
+
+    ``path``: of a file that gets another one; ``is_file``: whether a file's content is made.
+    """
+
+    def __init__(self, data: Any, as_bytes: bool) -> None:
+        self.data = data
+        is_path = isinstance(data, (str, os.PathLike))
+        self.name = os.fspath(data) if is_path else "picture"
+        self.path = Path(data) if is_path and not as_bytes else None
+        self.is_file = is_path or as_bytes or isinstance(data, (bytes, bytearray, memoryview))
+
+    def read(self) -> Original:
+        """The picture, upright, and what goes along with it."""
+        if isinstance(self.data, (str, os.PathLike)):
+            return read_original(self.data)
+        if isinstance(self.data, (bytes, bytearray, memoryview)):
+            return decode_original(bytes(self.data))
+        if isinstance(self.data, Image.Image):
+            return convert_original(self.data)
+        return Original(as_image(self.data, 4), Header(), Metadata(), ())
+
+    def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
+        """The finished picture, of what is no file."""
+        if not isinstance(self.data, Image.Image):
+            return picture
+        result = Image.fromarray(picture if picture.dtype == np.uint8 else eight_bit(picture))
+        if metadata.profile and picture.ndim == 3:
+            result.info["icc_profile"] = metadata.profile
+        return result
+
+    def target(self, output: Optional[PathLike], format: Optional[str]) -> Optional[Path]:
+        """The file to write, of a path; never that path itself."""
+        if self.path is None:
+            if output is not None:
+                raise ValueError("output: it has an effect on paths only; write what is returned")
+            return None
+        suffix = FORMATS[format].suffixes[0] if format in FORMATS else ".png"
+        target = self.path.with_name(f"{self.path.stem}.cutout{suffix}")
+        target = target if output is None else Path(output)
+        if target.exists() and self.path.exists() and target.samefile(self.path):
+            raise ValueError(f"output: {target} is the picture itself; name another file")
+        return target
+
+    def encoding(
+        self,
+        target: Optional[Path],
+        format: Optional[str],
+        quality: Union[int, str, None],
+        keep_exif: bool,
+    ) -> Optional[Encoding]:
+        """How the file is written; None where none is."""
+        if not self.is_file:
+            if format is not None or quality is not None or keep_exif:
+                raise ValueError(
+                    "format, quality, keep_exif: they have an effect on files and their content "
+                    "only; force_return_bytes=True gives that of a picture or an array"
+                )
+            return None
+        by_suffix = format_of_suffix(target.suffix) if target else None
+        if format is None and target is not None and by_suffix is None:
+            endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
+            raise ValueError(f"output: expected a file that ends in one of {endings}, got {target}")
+        encoding = Encoding(format or by_suffix or "png", quality, keep_exif)
+        if by_suffix not in (None, encoding.format):
+            raise ValueError(f"output: {target} is {by_suffix} by its suffix, format is {format}")
+        return encoding
 
 
 def _with_opacity(picture: np.ndarray) -> np.ndarray:

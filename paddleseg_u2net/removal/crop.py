@@ -53,7 +53,7 @@ class Crop:
     square: bool = False
 
     def __post_init__(self) -> None:
-        self._margins(1, 1)
+        self.margins(1, 1)
 
     def box(self, alpha: np.ndarray) -> Box:
         """What is kept of a picture of this opacity, uint8 (H, W); it may reach beyond it.
@@ -62,12 +62,12 @@ class Crop:
             NothingFound: there is no object.
         """
         left, top, right, bottom = _extent(alpha)
-        above, beside, below, before = self._margins(right - left, bottom - top)
+        above, beside, below, before = self.margins(right - left, bottom - top)
         box = left - before, top - above, right + beside, bottom + below
         return of_shape(box, 1, 1) if self.square else box
 
-    def _margins(self, width: int, height: int) -> Tuple[int, int, int, int]:
-        """Above, right, below, left, in pixels."""
+    def margins(self, width: int, height: int) -> Tuple[int, int, int, int]:
+        """Above, right, below, left of an object of this size, in pixels."""
         parts = [_LENGTH.match(part) for part in str(self.margin).strip().split()]
         if len(parts) not in (1, 2, 4) or not all(parts):
             raise ValueError(

@@ -45,7 +45,7 @@ def options_of(
     Raises:
         ValueError: a value is none of these; the message says which are.
     """
-    if square and crop in (None, False):
+    if square and (crop is None or crop is False):
         raise ValueError("square: it makes a crop square: say crop=True, or crop with a margin")
     return Options(
         only=only,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Optional
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from paddleseg_u2net.io.images import at_most_pixels
 from paddleseg_u2net.service import pictures
-from paddleseg_u2net.service.errors import ServiceError
-from paddleseg_u2net.service.openapi import answers, query, sent
-from paddleseg_u2net.service.parameters import RemoveParameters, checked, options
+from paddleseg_u2net.service.parameters import RemoveParameters, checked, values
+from paddleseg_u2net.service.pictures import Answer, Files
 from paddleseg_u2net.service.service import Asked, Service
+from paddleseg_u2net.service.web.errors import ServiceError
+from paddleseg_u2net.service.web.openapi import answers, query, sent
+from paddleseg_u2net.service.work import Job
 
 PATH = "/api/remove"
 _URL = {
@@ -63,18 +67,20 @@ async def _removed(asked: Asked) -> Response:
         code = "missing_file" if file is None else "invalid_parameter"
         told = f"file: expected a picture, got {'none' if file is None else 'a url, too'}"
         raise ServiceError(400, code, told)
-    made = options(parameters)
+    with values(), at_most_pixels(service.settings.max_pixels):
+        options, encoding = parameters.options(), parameters.encoding()
 
-    async def content() -> bytes:
-        nonlocal made
-        if background is not None:
-            scene = await service.work.aside(pictures.scene, background, service.settings)
-            made = options(parameters, scene)
-        return await picture_of(service, file, url, "url")
+    async def came() -> Files:
+        return Files(await picture_of(service, file, url, "url"), background)
 
-    return await asked.finished(
-        content, lambda job, found: pictures.remove(job, found, remover, made), "file"
-    )
+    def work(job: Job, files: Files) -> Answer:
+        behind = pictures.scene(job, files.background, "background")
+        with values():
+            chosen = options if behind is None else parameters.options(behind)
+        return pictures.remove(job, files.picture, remover, chosen, encoding)
+
+    made = partial(pictures.most_made, options=options)
+    return await asked.finished(came, work, ("file", "background"), made)
 
 
 async def picture_of(

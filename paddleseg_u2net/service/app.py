@@ -12,12 +12,13 @@ from starlette.responses import JSONResponse, Response
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.service.api import add_remove
-from paddleseg_u2net.service.errors import add_handlers
 from paddleseg_u2net.service.models import load_removers
-from paddleseg_u2net.service.pages import SecurityHeaders, add_page
+from paddleseg_u2net.service.removebg.api import add_removebg
 from paddleseg_u2net.service.service import Service
 from paddleseg_u2net.service.settings import Settings
-from paddleseg_u2net.service.unread import Unread
+from paddleseg_u2net.service.web.errors import add_handlers
+from paddleseg_u2net.service.web.pages import SecurityHeaders, add_page
+from paddleseg_u2net.service.web.unread import Unread
 
 
 def create_app(settings: Settings, models: Optional[Mapping[str, Remover]] = None) -> FastAPI:
@@ -48,6 +49,7 @@ def create_app(settings: Settings, models: Optional[Mapping[str, Remover]] = Non
     app.state.service = service
     add_handlers(app)
     add_remove(app, service)
+    add_removebg(app, service)
     _add_watching(app, service)
     if not settings.api_keys:  # the page has none
         add_page(app)

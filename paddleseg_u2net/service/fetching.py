@@ -17,8 +17,8 @@ from typing import Callable, List, Tuple, Union
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from paddleseg_u2net._version import __version__
-from paddleseg_u2net.service.errors import ServiceError
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Resolve = Callable[[str, int], List[str]]
@@ -45,7 +45,9 @@ def is_public(text: str) -> bool:
     """
     address: Address = ipaddress.ip_address(text.partition("%")[0])
     return all(
-        part.is_global and not (part.is_multicast or part.is_reserved or part.is_unspecified)
+        part.is_global
+        and not (part.is_multicast or part.is_reserved or part.is_unspecified)
+        and not getattr(part, "is_site_local", False)
         for part in (address, *_carried(address))
     )
 
@@ -162,6 +164,8 @@ class Fetcher:
             if len(found) > most:
                 told = f"{name}: expected at most {most} bytes; name a smaller picture"
                 raise ServiceError(413, "too_many_bytes", told)
+        if response.length:  # which `read` of a number of bytes passes over
+            raise http.client.IncompleteRead(bytes(found), response.length)
         return bytes(found)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any, Dict, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from paddleseg_u2net.io.images import TooManyPixels
 from paddleseg_u2net.removal import Options, options_of, rembg_words
-from paddleseg_u2net.service.errors import ServiceError
+from paddleseg_u2net.removal.encoding import FORMATS, Encoding
+from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.text import did_you_mean
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
@@ -42,6 +45,11 @@ class RemoveParameters(BaseModel):
     )
     presence: float = Field(0.0, ge=0, le=1, description="Of less than this nothing is kept")
     hard: bool = Field(False, description="Edges without anything half transparent")
+    format: str = Field(
+        "png", description="Of the answer", json_schema_extra={"enum": list(FORMATS)}
+    )
+    quality: Optional[str] = Field(None, description="1 to 100 of a lossy format, or lossless")
+    keep_exif: bool = Field(False, description="Keep EXIF data and XMP, which may be private")
     om: bool = Field(False, description="As rembg's: only=mask")
     ppm: bool = Field(False, description="As rembg's: hard")
     bgc: Optional[str] = Field(None, description="As rembg's: background R,G,B or R,G,B,A")
@@ -84,6 +92,11 @@ class RemoveParameters(BaseModel):
             words[name] = value
         return options_of(**words, may_read_files=False)
 
+    def encoding(self) -> Encoding:
+        """The format of the answer; ValueError if there is no such one."""
+        quality = self.quality and (int(self.quality) if self.quality.isdecimal() else self.quality)
+        return Encoding(self.format, quality or None, self.keep_exif)
+
 
 def checked(kind: Type[Parameters], fields: Mapping[str, str]) -> Parameters:
     """The parameters of a form.
@@ -104,10 +117,13 @@ def checked(kind: Type[Parameters], fields: Mapping[str, str]) -> Parameters:
         raise ServiceError(400, "invalid_parameter", told) from error
 
 
-def options(parameters: RemoveParameters, scene: Any = None) -> Options:
-    """As ``parameters.options``; what it refuses is a ServiceError."""
+@contextlib.contextmanager
+def values() -> Iterator[None]:
+    """Turn what is no value of a parameter into a ServiceError."""
     try:
-        return parameters.options(scene)
+        yield
+    except TooManyPixels as error:
+        raise ServiceError(413, "too_many_pixels", str(error)) from error
     except ValueError as error:
         raise ServiceError(400, "invalid_parameter", str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Several processes that share an address: one that dies is started anew."""
+"""The address of a service, and the processes that share it: one that dies is started anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -24,7 +25,49 @@ from paddleseg_u2net.service.settings import Settings
 _SPARE = 5.0  # seconds that a process has to end, besides those for its requests
 
 
-def run_processes(
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at an address, where nobody is answered yet.
+
+    Raises:
+        ValueError: there is no such address here, or it is taken.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":  # elsewhere it lets two programs have the same address
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"--host {host}, --port {port}: {why}; name another address") from error
+    return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """The address of a socket, as a browser takes it."""
+    host, port = bound.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def serve(settings: Settings, host: str, port: int, workers: int = 1) -> int:
+    """Answer at an address until a signal to end comes; the exit code of the command.
+
+    Raises:
+        ValueError: a model cannot be loaded, or the address cannot be had.
+    """
+    with bind(host, port) as bound:
+        address = address_of(bound)
+
+        def told() -> None:
+            logger.info(f"Serving on {address}")
+            sys.stdout.flush()
+
+        if workers == 1:
+            return run(settings, bound, told)
+        return _run_several(settings, bound, workers, told)
+
+
+def _run_several(
     settings: Settings, bound: socket.socket, count: int, told: Callable[[], None]
 ) -> int:
     """As `server.run`, in ``count`` processes; 1 if one of them cannot begin."""

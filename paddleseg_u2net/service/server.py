@@ -1,4 +1,4 @@
-"""A server for the app: one address, and an end that finishes what runs."""
+"""A server for the app, in this process: its end finishes what runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from fastapi import FastAPI
 from paddleseg_u2net import signals
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
-from paddleseg_u2net.service.connection import connection_class
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.connection import connection_class
+
+_KEPT_ALIVE = 5.0  # seconds that a connection may stand without a request
 
 
 class _Server(uvicorn.Server):
@@ -49,30 +51,6 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket at an address, where nobody is answered yet.
-
-    Raises:
-        ValueError: there is no such address here, or it is taken.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        if os.name == "posix":  # elsewhere it lets two programs have the same address
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise ValueError(f"--host {host}, --port {port}: {why}; name another address") from error
-    return bound
-
-
-def address_of(bound: socket.socket) -> str:
-    """The address of a socket, as a browser takes it."""
-    host, port = bound.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
 def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> int:
     """Load the models and answer until a signal to end comes.
 
@@ -94,6 +72,7 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=min(_KEPT_ALIVE, settings.stall),
         timeout_graceful_shutdown=math.ceil(settings.grace),
     )
     _Server(config, app, told).run(sockets=[bound])
@@ -112,23 +91,3 @@ def _hand_on_errors() -> None:
     theirs.handlers[:] = logger.handlers
     theirs.setLevel(logging.ERROR)
     theirs.propagate = False
-
-
-def serve(settings: Settings, host: str, port: int, workers: int = 1) -> int:
-    """Answer at an address until a signal to end comes; the exit code of the command.
-
-    Raises:
-        ValueError: a model cannot be loaded, or the address cannot be had.
-    """
-    with bind(host, port) as bound:
-        address = address_of(bound)
-
-        def told() -> None:
-            logger.info(f"Serving on {address}")
-            sys.stdout.flush()
-
-        if workers == 1:
-            return run(settings, bound, told)
-        from paddleseg_u2net.service.processes import run_processes
-
-        return run_processes(settings, bound, workers, told)

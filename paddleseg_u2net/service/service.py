@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from typing import Awaitable, Callable, Mapping, Optional
+from typing import Awaitable, Callable, Mapping, Optional, Tuple
 
 from fastapi import Request
 from starlette.responses import Response
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.removal import Remover
-from paddleseg_u2net.service.body import Sent, read_sent
-from paddleseg_u2net.service.errors import ServiceError, answer
 from paddleseg_u2net.service.fetching import Fetcher
 from paddleseg_u2net.service.metrics import Metrics
 from paddleseg_u2net.service.models import probe
-from paddleseg_u2net.service.pictures import Answer, look
+from paddleseg_u2net.service.pictures import Answer, Files, Looked, look
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.body import Sent, read_sent
+from paddleseg_u2net.service.web.errors import ServiceError, answer
 from paddleseg_u2net.service.work import Cancelled, Job, Work, attended
 
 Handler = Callable[["Asked"], Awaitable[Response]]
 
 # Who left gets nothing; the number is nginx's.
 _LEFT = 499
+_FAILURES = ("model_failed", "no_memory", "internal")
 
 
 class Service:
@@ -39,7 +40,7 @@ class Service:
         self.metrics = Metrics()
         self.work = Work(settings, self.metrics)
         self.fetcher = Fetcher(settings)
-        self.failed = ""  # what the models said last, if that was an error
+        self.failed = False  # whether the last picture that was worked on did
 
     def model(self, name: Optional[str]) -> Remover:
         """A model by its name, or the usual one; ServiceError if there is none."""
@@ -66,8 +67,8 @@ class Service:
             logger.error(f"{api}: unforeseen", exc_info=error)
             told = "the service failed at this request; its log has the reason"
             response, outcome = answer(request, ServiceError(500, "internal", told)), "internal"
-        if outcome in ("done", "model_failed"):
-            self.failed = "" if outcome == "done" else outcome
+        if outcome in ("done", *_FAILURES):
+            self.failed = outcome in _FAILURES
         self.metrics.requests.labels(api, outcome).inc()
         self.metrics.seconds.labels(api).observe(time.monotonic() - asked.began)
         return response
@@ -86,7 +87,7 @@ class Service:
             usual = next(iter(self.models.values()))
             try:
                 await self.work.aside(probe, usual)
-                self.failed = ""
+                self.failed = False
             except Exception as error:
                 logger.error(f"/health: the model fails: {error}")
         return not self.failed
@@ -117,26 +118,35 @@ class Asked:
 
     async def finished(
         self,
-        content: Callable[[], Awaitable[bytes]],
-        work: Callable[[Job, bytes], Answer],
-        name: str,
+        files: Callable[[], Awaitable[Files]],
+        work: Callable[[Job, Files], Answer],
+        names: Tuple[str, str],
+        made: Callable[[Looked], int] = lambda looked: 0,
     ) -> Response:
         """The answer with a picture, while the client waits for it.
 
         Args:
-            content: gives the file that came; it may be fetched.
+            files: gives what came; it may be fetched.
             work: makes the answer of it, in a thread.
-            name: of the file in errors.
+            names: of the picture and the background in errors.
+            made: pixels of the finished picture, by what the header of the first one says.
         """
         service = self.service
 
         async def found() -> Response:
-            file = await content()
-            looked = await service.work.aside(look, file, service.settings, name)
-            done = await service.work.picture(looked.pixels, lambda job: work(job, file))
+            came = await files()
+            looked = await self._look(came.picture, names[0])
+            pixels = max(looked.pixels, made(looked))
+            if came.background is not None:
+                pixels += (await self._look(came.background, names[1])).pixels
+            done = await service.work.picture(pixels, lambda job: work(job, came))
             service.metrics.pixels.inc(done.pixels)
             service.metrics.sent.inc(len(done.content))
             headers = {**done.headers, **looked.headers(), "Cache-Control": "no-store"}
             return Response(done.content, 200, headers, done.media_type)
 
         return await attended(self.request, found(), self._left)
+
+    async def _look(self, content: bytes, name: str) -> Looked:
+        service = self.service
+        return await service.work.aside(look, content, service.settings.max_pixels, name)

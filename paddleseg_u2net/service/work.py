@@ -13,9 +13,10 @@ from typing import Any, Callable, Coroutine, Deque, Dict, Iterator, Tuple, TypeV
 
 from fastapi import Request
 
-from paddleseg_u2net.service.errors import ServiceError
+from paddleseg_u2net.io.images import at_most_pixels
 from paddleseg_u2net.service.metrics import Metrics
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 Result = TypeVar("Result")
 
@@ -102,7 +103,8 @@ class Work:
             self.metrics.steps.labels("wait").observe(began - asked)
             _soon(loop, self._begun)
             try:
-                return work(job)
+                with at_most_pixels(self.settings.max_pixels):
+                    return work(job)
             finally:
                 _soon(loop, self._done, time.monotonic() - began)
 

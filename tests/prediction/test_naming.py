@@ -84,14 +84,14 @@ def jobs(*names):
 
 def test_names_beside_and_in_a_folder():
     some = jobs("a.jpg", "x/b.tar.PNG", "c.jpg", "c.png")
-    beside = [path.as_posix() for path in Names(Output(), ".png")(some)]
+    beside = [path.as_posix() for path in Names(Output(), (".png",))(some)]
     assert beside == [
         "in/a.cutout.png",
         "in/x/b.tar.cutout.png",
         "in/c.jpg.cutout.png",
         "in/c.png.cutout.png",
     ]
-    folder = Names(Output(folder=Path("out")), ".webp", "{stem}_cut{suffix}")(some)
+    folder = Names(Output(folder=Path("out")), (".webp",), "{stem}_cut{suffix}")(some)
     assert [path.as_posix() for path in folder] == [
         "out/a_cut.webp",
         "out/x/b.tar_cut.webp",
@@ -101,7 +101,7 @@ def test_names_beside_and_in_a_folder():
 
 
 def test_an_image_that_comes_again_gets_its_name_again():
-    names = Names(Output(folder=Path("out")), ".png")
+    names = Names(Output(folder=Path("out")), (".png",))
     first = names(jobs("a.jpg", "b.jpg"))
     later = names(jobs("b.jpg", "a.png", "a.jpg"))
     assert later[0] == first[1] and later[2] == first[0]
@@ -118,7 +118,7 @@ NAMES = st.builds(
 
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=5), min_size=1, max_size=3), st.booleans())
 def test_no_two_pictures_share_a_name(batches, beside):
-    names = Names(Output(folder=None if beside else Path("out")), ".png")
+    names = Names(Output(folder=None if beside else Path("out")), (".png",))
     found = {}
     for batch in batches:
         found.update(zip(batch, names(jobs(*batch))))
@@ -129,7 +129,7 @@ def test_no_two_pictures_share_a_name(batches, beside):
 def test_results_of_earlier_runs_are_known_by_their_names(tmp_path):
     for name in ("a.jpg", "IMG_7.jpg", "7.jpg"):
         (tmp_path / name).touch()
-    usual = Names(Output(), ".png")
+    usual = Names(Output(), (".png",))
     for name, is_one in {
         "a.cutout.png": True,
         "gone.cutout.WEBP": True,
@@ -138,11 +138,11 @@ def test_results_of_earlier_runs_are_known_by_their_names(tmp_path):
         "cutout.png": False,
     }.items():
         assert usual.is_result(tmp_path / name) == is_one, name
-    own = Names(Output(), ".png", "IMG_{stem}{suffix}")
+    own = Names(Output(), (".png",), "IMG_{stem}{suffix}")
     # a camera's name is one only beside the image that it would be of
     assert own.is_result(tmp_path / "IMG_7.png") and own.is_result(tmp_path / "IMG_a.webp")
     assert not own.is_result(tmp_path / "IMG_8.jpg")
-    same = Names(Output(folder=tmp_path / "out"), ".png", "{stem}{suffix}")
+    same = Names(Output(folder=tmp_path / "out"), (".png",), "{stem}{suffix}")
     assert not same.is_result(tmp_path / "7.jpg")
     written = usual([Job(tmp_path / "b.jpg", Path("b.jpg"))])
     assert written == [tmp_path / "b.cutout.png"] and usual.is_result(written[0])
@@ -164,5 +164,5 @@ def test_results_of_earlier_runs_are_known_by_their_names(tmp_path):
 )
 def test_a_wrong_template_is_named(template, said):
     with pytest.raises(ValueError, match=said):
-        Names(Output(), ".png", template)
-    assert Names(Output(folder=Path("out")), ".png", "{stem}.png")
+        Names(Output(), (".png",), template)
+    assert Names(Output(folder=Path("out")), (".png",), "{stem}.png")

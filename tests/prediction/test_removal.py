@@ -8,32 +8,37 @@ import json
 import signal
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from paddleseg_u2net.prediction.jobs import collect
 from paddleseg_u2net.prediction.naming import Names, Output
 from paddleseg_u2net.prediction.removal import Report, Work, check_outputs, remove_files
 from paddleseg_u2net.removal import Crop, Options, Remover
+from paddleseg_u2net.removal.encoding import Encoding
 from tests.prediction.making import noise, picture, predictor, red, saved, tree
 from tests.prediction.test_run import full_after
 
 
 def works_of(folder, out):
     jobs = collect(folder)
-    return [
-        Work(job.image, path) for job, path in zip(jobs, Names(Output(folder=out), ".png")(jobs))
-    ]
+    names = Names(Output(folder=out), (".png",))
+    return [Work(job.image, path) for job, path in zip(jobs, names(jobs))]
 
 
-def removed(folder, out, network=red, options=None, **how):
+def removed(folder, out, network=red, options=None, encoding=None, **how):
     """The failures, and the report as it is written."""
     works, report = works_of(folder, out), Report({"model": "red", "settings": {}})
     failures = []
     try:
         failures = remove_files(
-            Remover(predictor(network, **how)), works, options or Options(), report
+            Remover(predictor(network, **how)),
+            works,
+            options or Options(),
+            encoding or Encoding(),
+            report,
         )
     finally:
         report.write(folder.parent / "report.json")
@@ -48,6 +53,10 @@ def red_square(path, size=(20, 30), box=(6, 4, 16, 14), **how):
     array = np.zeros((*size, 3), np.uint8)
     array[box[1] : box[3], box[0] : box[2], 0] = 255
     return picture(path, array, **how)
+
+
+def srgb():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def sure(batch):
@@ -106,10 +115,10 @@ def test_an_image_that_is_no_file_and_a_stream_for_its_picture(tmp_path):
     path = red_square(tmp_path / "a.png")
     stream, report = io.BytesIO(), Report({})
     work = Work(Path("standard input"), stream, path.read_bytes())
-    assert remove_files(Remover(predictor(sure)), [work], Options(), report) == []
+    assert remove_files(Remover(predictor(sure)), [work], Options(), Encoding(), report) == []
     assert np.array(Image.open(stream))[..., 3].sum() == 100 * 255
     broken = work._replace(content=b"no picture")
-    (failure,) = remove_files(Remover(predictor(sure)), [broken], Options(), report)
+    (failure,) = remove_files(Remover(predictor(sure)), [broken], Options(), Encoding(), report)
     assert failure.reason.startswith("standard input: expected a picture")
     report.write(tmp_path / "r.json")
     (entry,) = read(tmp_path / "r.json")["pictures"]
@@ -125,6 +134,39 @@ def test_a_broken_image_stops_no_other(tmp_path):
     assert failure.image.name == "b.png"
     assert [entry["state"] for entry in told["pictures"]] == ["done", "failed", "done"]
     assert sorted(tree(tmp_path / "out")) == ["a.png", "c.png"]
+
+
+def test_files_are_of_the_encoding_and_notes_are_told(tmp_path, caplog):
+    exif = Image.Exif()
+    exif[0x013B], exif[0x0112] = "me", 6
+    for number in range(5):
+        red_square(tmp_path / f"in/{number}.png", exif=exif, icc_profile=srgb(), dpi=(300, 300))
+    failures, told = removed(tmp_path / "in", tmp_path / "out", sure, encoding=Encoding("jpg", 100))
+    assert failures == []
+    with Image.open(tmp_path / "out/0.png") as found:  # names are not its business
+        assert (found.format, found.size, found.mode) == ("JPEG", (20, 30), "RGB")
+        assert found.info["icc_profile"] == srgb() and found.info["dpi"] == (300, 300)
+        assert not found.getexif() and min(found.getpixel((0, 0))) > 250
+    for entry in told["pictures"]:
+        assert ["jpg has no transparency" in note for note in entry["notes"]] == [True]
+    assert caplog.text.count("jpg has no transparency") == 3
+    assert "of others it is not told here" in caplog.text
+    keeping = Encoding("png", keep_exif=True)
+    removed(tmp_path / "in", tmp_path / "out", sure, encoding=keeping)
+    with Image.open(tmp_path / "out/0.png") as found:
+        assert found.getexif()[0x013B] == "me" and found.getexif().get(0x0112, 1) == 1
+
+
+def test_sixteen_bits_stay(tmp_path):
+    deep = np.zeros((20, 30, 3), np.uint16)
+    deep[5:, :, 2] = 65521  # of BGR, as OpenCV writes it
+    deep[5:, :, 0] = 12345
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in/a.png"), deep)
+    assert removed(tmp_path / "in", tmp_path / "out", sure)[0] == []
+    found = cv2.imread(str(tmp_path / "out/a.png"), cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16 and found[10, 10].tolist() == [12345, 0, 65521, 65535]
+    assert not found[2].any()
 
 
 def test_a_crop_to_nothing_fails_for_that_image_alone(tmp_path):
@@ -145,7 +187,7 @@ def test_of_an_animation_the_first_frame_which_is_said(tmp_path, caplog):
     frames[0].save(tmp_path / "in/a.gif", save_all=True, append_images=frames[1:])
     removed(tmp_path / "in", tmp_path / "out", sure)
     assert (saved(tmp_path / "out", "a.png")[..., 3] == 255).all()
-    assert "2 frames; the first is read" in caplog.text
+    assert "an animation of 2 frames: the first is taken" in caplog.text
 
 
 def test_a_full_disk_says_what_is_done_and_what_is_left(tmp_path, monkeypatch):
@@ -157,7 +199,7 @@ def test_a_full_disk_says_what_is_done_and_what_is_left(tmp_path, monkeypatch):
         with pytest.raises(
             OSError, match=r"of 40 images are done, 0 failed, and \d+ are left"
         ) as e:
-            remove_files(Remover(predictor()), works, Options(), report)
+            remove_files(Remover(predictor()), works, Options(), Encoding(), report)
     assert "run it again with --skip_existing" in str(e.value)
     report.write(tmp_path / "r.json")
     told = read(tmp_path / "r.json")

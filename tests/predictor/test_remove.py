@@ -86,6 +86,57 @@ def test_a_path_may_say_where_to(session, tmp_path):
         remove(picture(), session=session, output=target)
 
 
+def test_files_are_of_the_format_that_is_asked_for(session, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(content_of(picture(40, 60)))
+    assert remove(path, session=session, format="webp") == tmp_path / "a.cutout.webp"
+    assert Image.open(tmp_path / "a.cutout.webp").format == "WEBP"
+    found = remove(path, session=session, output=tmp_path / "b.jpg", background="red", quality=50)
+    assert Image.open(found).format == "JPEG"
+    content = remove(path.read_bytes(), session=session, format="tiff")
+    assert Image.open(io.BytesIO(content)).format == "TIFF"
+    opaque = {"background": "#010203", "bgcolor": (1, 2, 3)}
+    for name, mode in (("background", "RGB"), ("bgcolor", "RGBA")):  # as rembg's
+        content = remove(path.read_bytes(), session=session, **{name: opaque[name]})
+        assert Image.open(io.BytesIO(content)).mode == mode
+    for arguments, told in (
+        ({"output": "a.xyz"}, r"output: expected a file that ends in one of \.png, \.webp"),
+        ({"output": "a.jpg", "format": "webp"}, r"output: a\.jpg is jpg by its suffix, format is"),
+        ({"format": "gif"}, "format: expected one of png, webp"),
+        ({"quality": 50}, "quality: png is lossless"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            remove(path, session=session, **arguments)
+    with pytest.raises(ValueError, match="format, quality, keep_exif: .* force_return_bytes=True"):
+        remove(picture(), session=session, quality=50)
+
+
+def test_what_stands_beside_the_pixels_goes_along(session, tmp_path, caplog):
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = content_of(picture(40, 60), icc_profile=profile, dpi=(300, 300))
+    found = Image.open(io.BytesIO(remove(content, session=session)))
+    assert found.info["icc_profile"] == profile and round(found.info["dpi"][0]) == 300
+    found = remove(Image.open(io.BytesIO(content)), session=session)
+    assert found.info["icc_profile"] == profile
+    assert "icc_profile" not in remove(found, session=session, only_mask=True).info
+    found = remove(content, session=session, format="jpg")
+    assert "picture: jpg has no transparency: what was transparent is white" in caplog.text
+    assert Image.open(io.BytesIO(found)).getpixel((0, 0)) is not None
+
+
+def test_deep_files_stay_deep(session):
+    import cv2
+
+    deep = picture(40, 60).astype(np.uint16) * 257
+    content = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
+    found = cv2.imdecode(np.frombuffer(remove(content, session=session), np.uint8), -1)
+    assert found.dtype == np.uint16 and found.shape == (40, 60, 4)
+    expected = session.cutout(picture(40, 60))
+    np.testing.assert_array_equal(np.rint(found[..., 3] / 257), expected[..., 3])
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1"])
 def test_modes_are_rembgs(session, mode):
     """As rembg 2.0.86 gives them: RGBA of all, L of masks, whatever came."""

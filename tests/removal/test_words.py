@@ -45,6 +45,7 @@ def test_every_option_has_a_word():
         ({"background": "transparent"}, {"background": TRANSPARENT}),
         ({"crop": True}, {"crop": Crop()}),
         ({"crop": 0}, {"crop": Crop()}),
+        ({"crop": 0, "square": True}, {"crop": Crop(square=True)}),
         ({"crop": "5%", "square": True}, {"crop": Crop("5%", square=True)}),
         ({"crop": Crop(7), "square": True}, {"crop": Crop(7, square=True)}),
         ({"size": "80x60"}, {"size": (80, 60)}),

@@ -22,6 +22,8 @@ from paddleseg_u2net.io.images.opening import (
     MAX_PIXELS,
     ImageError,
     PathLike,
+    TooManyPixels,
+    at_most_pixels,
     check_pixel_count,
     files_below,
     find_images,

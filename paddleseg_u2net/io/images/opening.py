@@ -8,6 +8,7 @@ import os
 import re
 import struct
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -20,6 +21,7 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 MAX_PIXELS = 200_000_000
 _MAX_PIXELS_VARIABLE = "U2NET_MAX_PIXELS"
+_most: ContextVar[Optional[int]] = ContextVar("_most", default=None)
 
 # Pillow knows more formats, but some of them start other programs (EPS starts Ghostscript).
 _SUFFIXES = {
@@ -54,6 +56,10 @@ class ImageError(ValueError):
 
     def __init__(self, path: PathLike, message: str) -> None:
         super().__init__(f"{os.fspath(path)}: {message}")
+
+
+class TooManyPixels(ImageError):
+    """An image that is larger than is allowed."""
 
 
 @contextlib.contextmanager
@@ -159,17 +165,35 @@ def check_readable(picture: Any, path: PathLike, still: bool = False) -> None:
         )
 
 
+@contextlib.contextmanager
+def at_most_pixels(count: int) -> Iterator[None]:
+    """Let no image of more pixels be read or made in the block, by this thread."""
+    token = _most.set(count)
+    try:
+        yield
+    finally:
+        _most.reset(token)
+
+
 def check_pixel_count(size: Tuple[int, int], path: PathLike) -> None:
-    """Refuse an image of more pixels than `MAX_PIXELS`, or than U2NET_MAX_PIXELS says."""
+    """Refuse an image of more pixels than `at_most_pixels` says, or than U2NET_MAX_PIXELS, or
+    `MAX_PIXELS`.
+    """
+    most, count = _most.get(), size[0] * size[1]
+    if most is not None and count > most:
+        raise TooManyPixels(
+            path,
+            f"expected at most {most} pixels, found {count} ({size[0]} x {size[1]}); make the "
+            "picture smaller",
+        )
     text = os.environ.get(_MAX_PIXELS_VARIABLE) or str(MAX_PIXELS)
     if not text.isdecimal():
         raise ValueError(
             f"environment variable {_MAX_PIXELS_VARIABLE}: expected a whole number of pixels "
             f"such as {MAX_PIXELS}, got {text!r}"
         )
-    count = size[0] * size[1]
     if count > int(text):
-        raise ImageError(
+        raise TooManyPixels(
             path,
             f"expected at most {text} pixels, found {count} ({size[0]} x {size[1]}); make the "
             f"picture smaller or set the environment variable {_MAX_PIXELS_VARIABLE} higher",

@@ -5,16 +5,20 @@ import { word } from "./words.js";
 const MOST_KEPT = 96 * 2 ** 20; // bytes of steps that can be undone
 
 export class Edits {
-  constructor({ width, height, found }) {
+  /** `of`: the file that the mask is from. */
+  constructor({ width, height, found }, of) {
     [this.width, this.height] = [width, height];
+    [this.found, this.of] = [found, of];
     this.mask = found.slice();
+    this.painted = false; // further back than can be undone
+    this.saved = false; // in a file
     this.done = []; // patches, each of what was there before
     this.undone = [];
     this.stroke = null;
   }
 
   get touched() {
-    return this.done.length + this.undone.length > 0;
+    return this.painted || this.done.length + this.undone.length > 0;
   }
 
   /** Begins a stroke towards `value` (0 erases, 255 keeps); sizes are in the picture's pixels. */
@@ -58,11 +62,29 @@ export class Edits {
     if (box) this.#remember({ box, bytes: copied(before, this.width, box) });
   }
 
+  /** Ends a stroke as if it had not been; returns the box that changes. */
+  cancel() {
+    this.end();
+    const box = this.undo();
+    this.undone.pop();
+    return box;
+  }
+
   /** Goes back to the mask that the service gave, which can be undone too. */
-  reset(found) {
+  reset() {
     this.#remember({ box: this.#whole(), bytes: this.mask.slice() });
-    this.mask.set(found);
+    this.mask.set(this.found);
     return this.#whole();
+  }
+
+  /** Goes over to another mask of the service. What was painted stays, and is not undone. */
+  rebase(found, of) {
+    if (this.stroke) this.end();
+    for (let i = 0; i < found.length; i++)
+      if (this.mask[i] === this.found[i]) this.mask[i] = found[i];
+    this.painted = this.touched;
+    this.done.length = this.undone.length = 0;
+    [this.found, this.of] = [found, of];
   }
 
   /** Returns the box that changed, or null where there is nothing to undo. */
@@ -87,10 +109,12 @@ export class Edits {
   }
 
   #remember(patch) {
+    this.saved = false;
     this.undone.length = 0;
     this.done.push(patch);
     let kept = this.done.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    while (kept > MOST_KEPT && this.done.length > 1) kept -= this.done.shift().bytes.length;
+    for (; kept > MOST_KEPT && this.done.length > 1; this.painted = true)
+      kept -= this.done.shift().bytes.length;
   }
 
   #around(from, to, reach) {
@@ -146,6 +170,9 @@ export class Brush {
     this.dirty = null;
     this.#listenToPointer();
     this.easel.addEventListener("keydown", (event) => this.#key(event));
+    this.easel.addEventListener("focus", () => {
+      if (this.edits && this.easel.matches(":focus-visible")) this.#to(this.at ?? this.#middle);
+    });
     this.easel.addEventListener("blur", () => this.#up());
     this.stage.sheet.addEventListener("zoomed", () => this.#showTip());
   }
@@ -159,22 +186,20 @@ export class Brush {
     this.#showTip();
   }
 
-  undo() {
-    this.#repaint(this.edits?.undo());
-  }
-
-  redo() {
-    this.#repaint(this.edits?.redo());
-  }
-
-  reset() {
-    this.#repaint(this.edits?.reset(this.stage.pixels.found));
+  /** `undo`, `redo` or `reset`. */
+  back(how) {
+    this.#up();
+    this.#repaint(this.edits?.[how]());
   }
 
   async #repaint(box) {
     if (!box) return;
     await this.stage.repaint(box);
     this.changed();
+  }
+
+  get #middle() {
+    return { x: this.edits.width / 2, y: this.edits.height / 2 };
   }
 
   #down(place) {
@@ -231,8 +256,11 @@ export class Brush {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const one of events.length ? events : [event]) this.#to(stage.place(one));
     });
-    for (const name of ["pointerup", "pointercancel"])
-      easel.addEventListener(name, () => this.#up());
+    easel.addEventListener("pointerup", () => this.#up());
+    // A second finger came: it is to zoom.
+    easel.addEventListener("pointercancel", () => {
+      if (this.edits?.stroke) this.#repaint(this.edits.cancel());
+    });
     easel.addEventListener("pointerleave", () => {
       if (this.edits?.stroke) return;
       this.at = null;
@@ -246,15 +274,15 @@ export class Brush {
     const step = (shiftKey ? LONG_STEP : STEP) / this.stage.zoom;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { width, height } = this.edits;
-    const middle = { x: width / 2, y: height / 2 };
     const chosen = Object.keys(KEYS).find((name) => KEYS[name] === key.toLowerCase());
     if (moves[key]) {
-      const { x, y } = this.at ?? middle;
+      const { x, y } = this.at ?? this.#middle;
       const [dx, dy] = moves[key].map((sign) => sign * step);
       this.#to({ x: inside(x + dx, width), y: inside(y + dy, height) });
+      this.tip.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else if (key === " ") {
       if (this.edits.stroke) this.#up();
-      else this.#down(this.at ?? middle);
+      else this.#down(this.at ?? this.#middle);
       this.#showTip();
       this.say(word(this.edits.stroke ? "brush_down" : "brush_up"));
     } else if (chosen) this.choose(chosen);

@@ -26,11 +26,12 @@ export async function writable() {
  * What lies behind a picture's foreground within a box: `{}` (nothing), `{ colour }`, or
  * `{ paint }`, which paints it on a context where the picture's corner is at 0, 0.
  */
-export async function backdrop(pixels, box, { kind, colour, image, radius }) {
+export async function backdrop(pixels, box, { background, format }) {
+  const { kind, colour, image, radius } = background;
   if (kind === "colour") return { colour };
   if (kind === "image" && image) return { paint: covering(box, image) };
   if (kind === "blur") return { paint: stretched(await blurred(pixels, radius), pixels, box) };
-  return {};
+  return FORMATS[format].opaque ? { colour: "#ffffff" } : {};
 }
 
 /** An image at a box's size, in its middle; what is too much of it is cut off. */
@@ -62,8 +63,7 @@ function stretched(small, pixels, box) {
 export async function finished(pixels, box, settings) {
   const { format, quality } = settings;
   const { type, opaque } = FORMATS[format];
-  const behind = await backdrop(pixels, box, settings.background);
-  if (opaque && !behind.paint && !behind.colour) behind.colour = "#ffffff";
+  const behind = await backdrop(pixels, box, settings);
   const whole = Boolean(behind.colour) || settings.background.kind === "blur";
   const file = format === "png" ? pngFile(box, whole) : canvasFile(box, type, quality, opaque);
   const below = rowsOf(behind);

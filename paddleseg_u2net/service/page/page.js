@@ -2,17 +2,19 @@
 
 import { speak, switchLanguage, word } from "./words.js";
 import { Brush } from "./brush.js";
-import { Frame, cropBox } from "./crop.js";
+import { Frame, cropBox, inside } from "./crop.js";
 import { FORMATS, backdrop, finished, writable } from "./finish.js";
 import { List } from "./list.js";
-import { Picture, SizeError } from "./picture.js";
+import { Picture, SizeError, dropped } from "./picture.js";
 import { Queue, fetchColours } from "./queue.js";
 import { Stage } from "./stage.js";
-import { zip } from "./zip.js";
+import { fileName, save, zip } from "./save.js";
 
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+
+const SIDES = ["left", "top", "width", "height"];
 
 const settings = {
   background: { kind: "transparent", colour: "#ffffff", image: null, radius: 2 },
@@ -33,6 +35,7 @@ const frame = new Frame(stage, (box) => ((current.frame = box), showFinish()));
 const brush = new Brush(stage, {
   changed: () => {
     list.draw(current, stage.cutout);
+    showNotice();
     showFinish();
   },
   choose: (name) => {
@@ -60,9 +63,9 @@ function changed(picture) {
   const { pictures } = queue;
   const n = pictures.filter(({ finished }) => finished).length;
   const state = word(picture.state);
-  if (picture.finished || picture.state === "failed")
-    say(`${word("said", { name: picture.name, state })} ${picture.message} ` +
-      (pictures.length > 1 ? word("progress", { n, of: pictures.length }) : ""));
+  const told = [word("said", { name: picture.name, state }), picture.message];
+  if (pictures.length > 1) told.push(word("progress", { n, of: pictures.length }));
+  if (picture.finished || picture.state === "failed") say(told.join(" "));
   if (picture === current) showPicture();
   showPanel();
 }
@@ -135,11 +138,13 @@ function explained(picture, error) {
 
 /** What is told over the picture, and the button for it. */
 function showNotice() {
-  const { state, message } = current ?? {};
-  const text = message || { empty: word("empty_long"), waiting: word("waiting"), working: word("working") }[state];
+  const { state, message, edits } = current ?? {};
+  const told = { empty: "empty_long", waiting: "waiting", working: "working" }[state];
+  const painted = state === "empty" && edits?.touched;
+  const text = message || (told && !painted && word(told));
   $("notice").hidden = !text;
-  $("notice").className = message ? "failed" : state ?? "";
-  $("notice").querySelector("p").textContent = text ?? "";
+  $("notice").className = message ? "failed" : (state ?? "");
+  $("notice").querySelector("p").textContent = text || "";
   $("again").hidden = !message && state !== "empty";
   $("again").textContent = word(state === "empty" ? "try_anyway" : "retry");
 }
@@ -186,17 +191,24 @@ function showPanel() {
     button.setAttribute("aria-pressed", button.dataset.colour === background.colour);
   $("quality_row").hidden = !FORMATS[format].lossy;
   $("jpeg_white").hidden = !FORMATS[format].opaque || background.kind !== "transparent";
-  for (const [id, unit] of Object.entries({ radius: "%", size: "", soft: "%", margin: "%", quality: "" }))
-    document.querySelector(`output[for=${id}]`).value = `${$(id).value}${unit && ` ${unit}`}`;
+  const units = { radius: " %", size: "", soft: " %", margin: " %", quality: "" };
+  for (const [id, unit] of Object.entries(units))
+    document.querySelector(`output[for=${id}]`).value = $(id).value + unit;
   const tools = { touch_up: "brush", crop: crop.mode === "free" ? "crop" : "compare" };
   stage.sheet.dataset.tool = (current?.finished && tools[tab]) || "compare";
   const ready = queue.pictures.filter(({ finished }) => finished);
-  $("undo").disabled = !current?.edits?.done.length;
-  $("redo").disabled = !current?.edits?.undone.length;
-  $("reset").disabled = !current?.edits?.touched;
-  $("download").disabled = !current?.finished || making;
+  const { done = [], undone = [], touched = false } = current?.edits ?? {};
+  able("undo", done.length);
+  able("redo", undone.length);
+  able("reset", touched);
+  able("download", current?.finished && !making);
+  able("download_all", ready.length && !making);
   $("download_all").hidden = queue.pictures.length < 2;
-  $("download_all").disabled = !ready.length || making;
+}
+
+/** Whether a button does something now; one that does not keeps the keyboard's focus. */
+function able(id, does) {
+  $(id).setAttribute("aria-disabled", !does);
 }
 
 /** Shows what the settings make of the current picture; once more if they change meanwhile. */
@@ -225,8 +237,8 @@ async function showBackdropAndFrame() {
   $("result_size").textContent = nothing
     ? word("crop_nothing", { name: current.name })
     : word("result_size", { w: box.width, h: box.height });
-  for (const id of ["left", "top", "width", "height"]) if ($(id) !== document.activeElement) $(id).value = box[id];
-  const behind = await backdrop(pixels, box, settings.background);
+  for (const id of SIDES) if ($(id) !== document.activeElement) $(id).value = box[id];
+  const behind = await backdrop(pixels, box, settings);
   if (stage.pixels === pixels) stage.behind(behind, box);
 }
 
@@ -242,19 +254,22 @@ function openTab(name) {
 
 // ---- Files
 
-
-
 /** The finished file of a picture. */
 async function made(picture) {
   try {
     await fetchColours(picture);
     const pixels = await picture.open();
+    if (!pixels.mask) throw new Error(word(picture.state)); // it is asked for anew
     const box = cropBox(picture, settings.crop);
     if (!box) throw new Error(word("crop_nothing", { name: picture.name }));
     return await finished(pixels, box, settings);
   } finally {
     if (picture !== current) picture.close();
   }
+}
+
+function nameOf(picture, others) {
+  return fileName(settings.name, picture.stem, FORMATS[settings.format].suffix, others);
 }
 
 async function download(pictures, pack) {
@@ -264,7 +279,8 @@ async function download(pictures, pack) {
   for (const [i, picture] of pictures.entries()) {
     say(word("making_all", { n: i + 1, of: pictures.length }));
     try {
-      files.push({ name: fileName(picture, files), blob: await made(picture) });
+      files.push({ name: nameOf(picture, files), blob: await made(picture) });
+      if (picture.edits) picture.edits.saved = true;
     } catch (error) {
       failed.push(`${picture.name} (${explained(picture, error)})`);
     }
@@ -274,34 +290,19 @@ async function download(pictures, pack) {
   const told = file && (file.blob ? word("downloaded", { name: file.name }) : word("too_many"));
   const left = pack ? queue.pictures.filter((one) => !one.finished).map(({ name }) => name) : [];
   const out = [...failed, ...left];
-  say([told, out.length && word("left_out", { names: out.join(", ") })].filter(Boolean).join(" "), out.length > 0);
+  const missing = out.length > 0 && word("left_out", { names: out.join(", ") });
   making = false;
+  say([told, missing].filter(Boolean).join(" "), missing);
   showPanel();
-}
-
-/** A name that no other file has. */
-function fileName(picture, others) {
-  const { suffix } = FORMATS[settings.format];
-  const stem = settings.name.replaceAll("{stem}", picture.stem).replace(/[\\/:*?"<>|\p{Cc}]/gu, "_");
-  const name = (n) => `${stem.trim() || picture.stem}${n > 1 ? ` (${n})` : ""}${suffix}`;
-  let n = 1;
-  while (others.some((other) => other.name === name(n))) n++;
-  return name(n);
-}
-
-function save({ name, blob }) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 // ---- What the user does
 
-function say(text, lasting = false) {
+/** Tells screen readers; and everybody, where there is no other sign of it. */
+function say(text, everybody = making) {
   $("status").textContent = text;
-  $("status").classList.toggle("shown", lasting || making);
+  $("told").textContent = everybody ? text : "";
+  $("told").hidden = !everybody;
 }
 
 $("choose").onclick = $("add").onclick = () => $("files").click();
@@ -317,11 +318,15 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"])
     event.preventDefault();
     depth = type === "drop" ? 0 : depth + (type === "dragenter") - (type === "dragleave");
     $("drop").hidden = !depth;
-    if (type === "drop") add(event.dataTransfer.files);
+    if (type === "drop") dropped(event.dataTransfer).then(add);
   });
 
-for (const input of all("#panel input, #panel select"))
-  if (input.type !== "number") input.addEventListener("input", readSettings);
+for (const input of all("#panel :is(input, select):not([type=number], [type=checkbox])"))
+  input.addEventListener("input", readSettings);
+$("refinements").onchange = () => {
+  const checked = all("#refinements input:checked").map(({ name, value }) => [name, value]);
+  queue.refine(Object.fromEntries(checked));
+};
 for (const button of all("#swatches button")) {
   button.style.setProperty("--colour", button.dataset.colour);
   button.onclick = () => (($("colour").value = button.dataset.colour), readSettings());
@@ -333,7 +338,6 @@ $("image_file").onchange = async () => {
   $("image_file").value = "";
   try {
     const image = await createImageBitmap(file);
-    settings.background.image?.close();
     settings.background.image = image;
     showFinish();
   } catch {
@@ -342,15 +346,14 @@ $("image_file").onchange = async () => {
 };
 for (const input of all("#numbers input"))
   input.onchange = () => {
-    const { width, height } = current.pixels;
-    const value = (id, least, most) => Math.round(Math.min(most, Math.max(least, $(id).valueAsNumber || 0)));
-    const [left, top] = [value("left", 0, width - 1), value("top", 0, height - 1)];
-    current.frame = { left, top, width: value("width", 1, width - left), height: value("height", 1, height - top) };
-    for (const id of ["left", "top", "width", "height"]) $(id).value = current.frame[id];
+    const typed = Object.fromEntries(SIDES.map((id) => [id, $(id).valueAsNumber || 0]));
+    current.frame = inside(typed, current.pixels);
+    for (const id of SIDES) $(id).value = current.frame[id];
     showFinish();
   };
 
-$("tabs").onclick = ({ target }) => target.getAttribute("role") === "tab" && openTab(target.getAttribute("aria-controls"));
+for (const button of all("[role=tab]"))
+  button.onclick = () => openTab(button.getAttribute("aria-controls"));
 $("tabs").onkeydown = (event) => {
   const tabs = all("[role=tab]");
   const at = tabs.indexOf(document.activeElement);
@@ -362,20 +365,28 @@ $("tabs").onkeydown = (event) => {
   next.focus();
 };
 
-const back = { undo: () => brush.undo(), redo: () => brush.redo(), reset: () => brush.reset() };
-for (const [id, act] of Object.entries(back)) $(id).onclick = act;
+const back = Object.fromEntries(
+  ["undo", "redo", "reset"].map((how) => [how, () => brush.back(how)]),
+);
+const downloads = {
+  download: () => download([current], false),
+  download_all: () => download(queue.pictures.filter(({ finished }) => finished), true),
+};
+for (const [id, act] of Object.entries({ ...back, ...downloads }))
+  $(id).onclick = () => $(id).getAttribute("aria-disabled") === "false" && act();
 document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key)) return;
   if (event.target.matches?.("input[type=text], input[type=number]") || !current?.edits) return;
   event.preventDefault();
   const forward = key === "y" || event.shiftKey;
-  back[forward ? "redo" : "undo"]();
+  brush.back(forward ? "redo" : "undo");
   say(word(forward ? "redone" : "undone"));
 });
 
-$("download").onclick = () => download([current], false);
-$("download_all").onclick = () => download(queue.pictures.filter(({ finished }) => finished), true);
+window.addEventListener("beforeunload", (event) => {
+  if (queue.pictures.some(({ edits }) => edits?.touched && !edits.saved)) event.preventDefault();
+});
 $("language").onclick = () => {
   switchLanguage();
   tellAll();
@@ -391,8 +402,8 @@ function tellAll() {
 
 async function start() {
   speak();
-  const lacking = ["CompressionStream", "DecompressionStream", "OffscreenCanvas", "createImageBitmap"];
-  const what = lacking.filter((name) => !(name in window)).join(", ");
+  const needed = ["CompressionStream", "DecompressionStream", "OffscreenCanvas"];
+  const what = needed.filter((name) => !(name in window)).join(", ");
   $("trouble").hidden = !what;
   if (what) return ($("trouble").textContent = word("old_browser", { what }));
   for (const name of await writable()) $("format").append(new Option(name, name));

@@ -12,11 +12,13 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
-    this.presence = 0.5; // what the service must be sure of
+    this.notes = ""; // what the service said of the file, such as that one frame of many was taken
+    this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
     this.frame = null; // of the free crop
     this.pixels = null;
+    this.opening = Promise.resolve(); // one after another
     this.gone = new AbortController();
   }
 
@@ -30,15 +32,20 @@ export class Picture {
 
   /** Decodes what there is of it, as it is to be seen: upright, in sRGB. */
   open() {
-    const last = this.opening ?? Promise.resolve();
-    return (this.opening = last.catch(() => {}).then(() => this.#open()));
+    const opened = this.opening.then(() => this.#open());
+    const nothing = () => {}; // pixels would stay in memory with the promise of them
+    this.opening = opened.then(nothing, nothing);
+    return opened;
   }
 
   async #open() {
     const pixels = (this.pixels ??= new Pixels(await this.#seen()));
     if (this.maskFile && !pixels.found) await pixels.takeMask(this.maskFile);
     if (this.coloursFile && !pixels.colours) await pixels.takeColours(this.coloursFile);
-    if (pixels.found) pixels.mask = (this.edits ??= new Edits(pixels)).mask;
+    if (!pixels.found) return pixels;
+    this.edits ??= new Edits(pixels, this.maskFile);
+    if (this.edits.of !== this.maskFile) this.edits.rebase(pixels.found, this.maskFile);
+    pixels.mask = this.edits.mask;
     return pixels;
   }
 
@@ -60,18 +67,39 @@ export class Picture {
     if (!this.edits?.touched) this.edits = null;
   }
 
-  /** Forgets what the service said, to ask it again. */
+  /** Forgets what the service said, to ask it again; not what was painted. */
   forget() {
     this.close();
-    this.maskFile = this.coloursFile = this.edits = null;
+    this.maskFile = this.coloursFile = null;
     [this.state, this.message] = ["waiting", ""];
+  }
+}
+
+/** The files of a drop; of a folder those in it, and below it, that are called pictures. */
+export async function dropped({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return [...files];
+  const named = /\.(jpe?g|png|webp|avif|hei[cf]|tiff?|bmp|gif)$/i;
+  const inside = (await Promise.all(entries.map(filesBelow))).flat();
+  return inside.filter(({ name }) => named.test(name));
+}
+
+async function filesBelow(entry) {
+  if (!entry?.isDirectory) return entry ? [await new Promise((...ends) => entry.file(...ends))] : [];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // It gives some at a time, and none at the end.
+    const some = await new Promise((...ends) => reader.readEntries(...ends));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(filesBelow))).flat());
   }
 }
 
 class Pixels {
   constructor({ width, height, data }) {
     [this.width, this.height] = [width, height];
-    this.own = data; // RGBA of the file
+    this.own = new Uint8ClampedArray(data.buffer); // RGBA of the file
     this.found = null; // the service's mask, a byte a pixel
     this.mask = null; // the same as it was edited
     this.colours = null; // RGBA of the foreground without the old background's light

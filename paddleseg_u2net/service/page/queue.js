@@ -13,6 +13,7 @@ export class Queue {
   constructor(changed) {
     this.changed = changed;
     this.pictures = [];
+    this.refinements = {}; // parameters of the service, for all pictures
     this.running = 0;
   }
 
@@ -27,6 +28,13 @@ export class Queue {
     this.pictures.splice(this.pictures.indexOf(picture), 1);
     picture.gone.abort();
     picture.forget();
+    picture.edits = null;
+  }
+
+  /** Asks for masks that are refined in another way: of all pictures anew. */
+  refine(refinements) {
+    this.refinements = refinements;
+    for (const picture of this.pictures) if (picture.state !== "working") this.again(picture);
   }
 
   again(picture) {
@@ -39,17 +47,21 @@ export class Queue {
     const picture = this.pictures.find(({ state }) => state === "waiting");
     if (!picture || this.running >= AT_ONCE) return;
     this.running++;
+    const refinements = (picture.refinements = this.refinements);
     this.#set(picture, "working");
     this.#go();
     try {
       const { blob, headers } = await ask(picture, "mask");
       picture.maskFile = blob;
+      picture.notes = headers.get("X-Notes") ?? "";
       this.#set(picture, headers.get("X-Found") === "false" ? "empty" : "done");
     } catch (error) {
       picture.message = error.message;
       if (!picture.gone.signal.aborted) this.#set(picture, "failed");
     }
     this.running--;
+    // They may have changed meanwhile.
+    if (refinements !== this.refinements && !picture.gone.signal.aborted) this.again(picture);
     this.#go();
   }
 
@@ -61,16 +73,26 @@ export class Queue {
 
 /** Asks for the foreground's own colours, once; a picture without an object has none. */
 export async function fetchColours(picture) {
-  if (picture.state !== "done") return;
-  picture.asked ??= ask(picture, "foreground").finally(() => (picture.asked = null));
-  if (!picture.coloursFile) picture.coloursFile = (await picture.asked).blob;
+  const { maskFile } = picture;
+  if (picture.state !== "done" || picture.coloursFile) return;
+  if (picture.asked?.maskFile !== maskFile)
+    picture.asked = { maskFile, answer: ask(picture, "foreground") };
+  const { asked } = picture;
+  try {
+    const { blob } = await asked.answer;
+    if (picture.maskFile === maskFile) picture.coloursFile = blob;
+  } finally {
+    if (picture.asked === asked) picture.asked = null;
+  }
 }
 
 /** One answer of the service as a PNG; waits as long as a busy service says. */
 export async function ask(picture, only) {
   const form = new FormData();
   form.append("file", picture.file, picture.name);
-  form.append("only", only);
+  const { presence, refinements } = picture;
+  for (const [name, value] of Object.entries({ only, presence, ...refinements }))
+    form.append(name, value);
   const { signal } = picture.gone;
   for (;;) {
     const asked = fetch("api/remove", { method: "POST", body: form, signal });

@@ -50,6 +50,8 @@ const WORDS = {
     brush_hint:
       "Paint on the picture. With the keyboard: arrow keys move the brush (with Shift further), " +
       "Space paints, K keeps, E erases, [ and ] change the size, Ctrl+Z undoes.",
+    refine: "For all pictures",
+    clean: "Drop specks, fill pinholes",
     brush_down: "Brush down",
     brush_up: "Brush up",
     undone: "Undone",
@@ -72,7 +74,7 @@ const WORDS = {
     quality: "Quality",
     format_png: "PNG, exact",
     format_webp: "WebP, small",
-    format_jpeg: "JPEG, without transparency",
+    format_jpeg: "JPEG",
     jpeg_white: "JPEG has no transparency: what is transparent becomes white.",
     name: "Name",
     name_hint: "{stem} stands for each picture's own name.",
@@ -81,8 +83,8 @@ const WORDS = {
     download_all: "Download all as zip",
     making: "Making {name} …",
     making_all: "Making {n} of {of} …",
-    downloaded: "{name} is ready",
-    left_out: "Left out: {names}",
+    downloaded: "{name} is ready.",
+    left_out: "Left out: {names}.",
 
     waiting: "Waiting",
     working: "Working …",
@@ -154,6 +156,8 @@ const WORDS = {
     brush_hint:
       "直接在图片上涂抹。键盘操作：方向键移动画笔（按住 Shift 移动更快），空格键涂抹，" +
       "K 保留，E 擦除，[ 和 ] 调整大小，Ctrl+Z 撤销。",
+    refine: "对所有图片",
+    clean: "去除杂点，填补小孔",
     brush_down: "落笔",
     brush_up: "抬笔",
     undone: "已撤销",
@@ -176,7 +180,7 @@ const WORDS = {
     quality: "质量",
     format_png: "PNG，无损",
     format_webp: "WebP，体积小",
-    format_jpeg: "JPEG，不支持透明",
+    format_jpeg: "JPEG",
     jpeg_white: "JPEG 不支持透明，透明部分会变为白色。",
     name: "文件名",
     name_hint: "{stem} 代表每张图片原来的文件名。",
@@ -185,8 +189,8 @@ const WORDS = {
     download_all: "全部下载（zip）",
     making: "正在生成 {name}…",
     making_all: "正在生成第 {n} 张，共 {of} 张…",
-    downloaded: "{name} 已生成",
-    left_out: "未包含：{names}",
+    downloaded: "{name} 已生成。",
+    left_out: "未包含：{names}。",
 
     waiting: "排队中",
     working: "抠图中…",

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-PAGE = Path(__file__).with_name("page")
+PAGE = Path(__file__).parents[1] / "page"
 # Not the system's table, in which JavaScript may be text/plain.
 _TYPES = {
     ".html": "text/html; charset=utf-8",

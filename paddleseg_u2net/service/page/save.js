@@ -1,4 +1,4 @@
-// Zip files that only store: pictures are packed already.
+// Files that are saved: their names, and zips of them, which only store: pictures are packed already.
 
 import { crc32 } from "./png.js";
 
@@ -49,4 +49,22 @@ function fields(...numbers) {
     Array.from({ length }, (_, i) => (value / 256 ** i) & 255),
   );
   return Uint8Array.from(bytes);
+}
+
+/** A name after a pattern, in which `{stem}` is the picture's own, that none of the others has. */
+export function fileName(pattern, stem, suffix, others) {
+  const filled = pattern.replaceAll("{stem}", stem).replace(/[\\/:*?"<>|\p{Cc}]/gu, "_").trim();
+  const name = (n) => `${filled || stem}${n > 1 ? ` (${n})` : ""}${suffix}`;
+  let n = 1;
+  while (others.some((other) => other.name === name(n))) n++;
+  return name(n);
+}
+
+/** Lets the browser save a file. */
+export function save({ name, blob }) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -11,8 +11,8 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
-from paddleseg_u2net.service.errors import ServiceError
 from paddleseg_u2net.service.settings import Settings
+from paddleseg_u2net.service.web.errors import ServiceError
 
 _MOST_FILES, _MOST_FIELDS = 4, 100
 _RAW = ("image/", "application/octet-stream")

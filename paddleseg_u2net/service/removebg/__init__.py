@@ -1,0 +1,1 @@
+"""The address of remove.bg's API, for clients that have it."""
