@@ -20,6 +20,7 @@ SERVICE = [
     f"fastapi{VERSIONS['FASTAPI']}",
     "prometheus-client",
     f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+    f"starlette{VERSIONS['STARLETTE']}",
     f"uvicorn{VERSIONS['UVICORN']}",
 ]
 TRAIN = [

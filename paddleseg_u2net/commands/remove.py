@@ -48,10 +48,8 @@ from paddleseg_u2net.removal import Options, Remover, Scene
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
 from paddleseg_u2net.removal.options import ONLY
+from paddleseg_u2net.removal.presence import PRESENT
 from paddleseg_u2net.removal.words import WORDS, options_of
-
-# The threshold of `removal.presence` that was calibrated.
-PRESENT = 0.5
 
 # What `--ray` takes for an address, and without one.
 _ADDRESS, _HERE = re.compile(r"local|auto|(ray://)?[\w.-]+:\d+"), "local"
