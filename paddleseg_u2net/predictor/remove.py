@@ -24,7 +24,7 @@ from paddleseg_u2net.io.images import (
     read_original,
 )
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_image
+from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_picture
 from paddleseg_u2net.removal import (
     FORMATS,
     Encoding,
@@ -175,7 +175,7 @@ def _by_providers(providers: Sequence[Any], backend: str, device: str) -> Tuple[
             "other engines"
         )
     if backend not in (AUTO, "onnxruntime") or device not in (AUTO, _DEVICES[first]):
-        raise ValueError(f"providers: {first} contradicts --backend {backend}, --device {device}")
+        raise ValueError(f"providers: {first} contradicts backend={backend!r}, device={device!r}")
     return "onnxruntime", _DEVICES[first]
 
 
@@ -215,7 +215,7 @@ class _Given:
             return decode_original(bytes(self.data))
         if isinstance(self.data, Image.Image):
             return convert_original(self.data)
-        return Original(as_image(self.data, 4), Header(), Metadata(), ())
+        return Original(as_picture(self.data), Header(), Metadata(), ())
 
     def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
         """The finished picture, of what is no file."""
