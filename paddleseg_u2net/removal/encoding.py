@@ -18,7 +18,7 @@ from paddleseg_u2net.io.images import (
     picture_bytes,
     tiff_bytes,
 )
-from paddleseg_u2net.io.images.metadata import resolution_exif, without_orientation
+from paddleseg_u2net.io.images.metadata import resolution_exif, with_xmp, without_orientation
 from paddleseg_u2net.removal.composing import over
 
 LOSSLESS = "lossless"
@@ -184,8 +184,11 @@ def _tiff(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> 
 def _jpeg(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:
     # Colours of every pixel: with those of four together, edges before a background bleed.
     exif = _EXIF_PREFIX + metadata.exif if metadata.exif else None
-    options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=exif, xmp=metadata.xmp)
-    return picture_bytes(picture, "JPEG", quality=quality, subsampling=0, optimize=True, **options)
+    options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=exif)
+    content = picture_bytes(
+        picture, "JPEG", quality=quality, subsampling=0, optimize=True, **options
+    )
+    return with_xmp(content, metadata.xmp) if metadata.xmp else content
 
 
 def _webp(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:

@@ -143,6 +143,7 @@ class Page:
         """Wait until the picture that is shown has its mask and its colours."""
         self.wait("#list li:is(.done, .empty):has([aria-current=true])")
         self.wait("#stage[aria-busy=false]")
+        assert not self.tab.locator("#notice.failed").is_visible()
 
     def tab_of(self, name: str) -> None:
         """Open one of the panel's tabs."""
@@ -216,6 +217,12 @@ class Page:
                 return
             self.tab.keyboard.press(key)
         raise AssertionError(f"{key} does not lead to {selector}")
+
+    def memory(self) -> float:
+        """MB of pixels that the page keeps."""
+        session = self.tab.context.new_cdp_session(self.tab)
+        session.send("HeapProfiler.collectGarbage")
+        return session.send("Runtime.getHeapUsage")["backingStorageSize"] / 1e6
 
     def faults(self, script: str) -> List[str]:
         """What axe-core finds wrong."""

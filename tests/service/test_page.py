@@ -114,14 +114,18 @@ def test_slider_by_pointer_and_by_keys(page, picture):
         assert slider.get_attribute("aria-valuenow") == str(value)
 
 
-@pytest.mark.parametrize("mode, value", [("erase", 0), ("keep", 255)])
-def test_brush_undo_and_redo(page, picture, cut, mode, value):
+@pytest.mark.parametrize("mode, value, zooms", [("erase", 0, 0), ("keep", 255, 2)])
+def test_brush_undo_and_redo(page, picture, cut, mode, value, zooms):
     page.open(picture)
     page.tab_of("touch_up")
     page.choose("mode", mode)
     page.set("size", 60)
     page.set("soft", 50)
-    line = page.place(30, 40), page.place(100, 70)
+    width = page.box("#sheet")[2]
+    for _ in range(zooms):
+        page.tab.click("#zoom_in")
+    assert page.box("#sheet")[2] == pytest.approx(width * 1.5**zooms, abs=1)
+    line = page.place(65, 50), page.place(100, 70)
     page.drag(*line)
     radius = 30 * WIDTH / page.box("#cutout")[2]
     share = driven.stroke((HEIGHT, WIDTH), *map(page.back, line), radius=radius, soft=0.5)
@@ -277,6 +281,21 @@ def test_a_turned_jpeg_and_a_tiff(page, address, picture):
     page.finished()
     expected = driven.asked(address, picture, only="foreground")
     np.testing.assert_array_equal(page.downloaded(), expected)
+
+
+def test_only_the_picture_that_is_shown_takes_memory(page):
+    page.open(driven.graded(1000, 1000))
+    assert page.memory() > 8
+    page.drop(("b.png", encoded(driven.graded(40, 30))))
+    page.wait("#list .done:nth-child(2)")
+    page.tab.get_by_role("button", name="b.png: Done").click()
+    page.finished()
+    assert page.memory() < 2
+    page.tab.get_by_role("button", name="a.png: Done").click()
+    page.finished()
+    page.tab.get_by_role("button", name="Remove a.png").click()
+    page.finished()
+    assert page.memory() < 2
 
 
 def test_chinese_from_the_browser_and_by_the_switch(browser, address, picture):

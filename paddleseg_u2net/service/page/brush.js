@@ -170,6 +170,9 @@ export class Brush {
     this.dirty = null;
     this.#listenToPointer();
     this.easel.addEventListener("keydown", (event) => this.#key(event));
+    this.easel.addEventListener("focus", () => {
+      if (this.edits && this.easel.matches(":focus-visible")) this.#to(this.at ?? this.#middle);
+    });
     this.easel.addEventListener("blur", () => this.#up());
     this.stage.sheet.addEventListener("zoomed", () => this.#showTip());
   }
@@ -193,6 +196,10 @@ export class Brush {
     if (!box) return;
     await this.stage.repaint(box);
     this.changed();
+  }
+
+  get #middle() {
+    return { x: this.edits.width / 2, y: this.edits.height / 2 };
   }
 
   #down(place) {
@@ -267,15 +274,15 @@ export class Brush {
     const step = (shiftKey ? LONG_STEP : STEP) / this.stage.zoom;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { width, height } = this.edits;
-    const middle = { x: width / 2, y: height / 2 };
     const chosen = Object.keys(KEYS).find((name) => KEYS[name] === key.toLowerCase());
     if (moves[key]) {
-      const { x, y } = this.at ?? middle;
+      const { x, y } = this.at ?? this.#middle;
       const [dx, dy] = moves[key].map((sign) => sign * step);
       this.#to({ x: inside(x + dx, width), y: inside(y + dy, height) });
+      this.tip.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else if (key === " ") {
       if (this.edits.stroke) this.#up();
-      else this.#down(this.at ?? middle);
+      else this.#down(this.at ?? this.#middle);
       this.#showTip();
       this.say(word(this.edits.stroke ? "brush_down" : "brush_up"));
     } else if (chosen) this.choose(chosen);
