@@ -147,7 +147,7 @@ class Scene(Background):
         tall = min(height, max(1, round(width * down / across)))
         left, top = (width - seen) // 2, (height - tall) // 2
         part = self.picture[top : top + tall, left : left + seen]
-        found = framed(part, Frame((0, 0, seen, tall), frame.size), "edge")
+        found = framed(part, Frame((0, 0, seen, tall), frame.size), "mirror")
         return as_deep(found, picture.dtype)
 
     def in_profile(self, profile: Optional[bytes]) -> Background:
@@ -199,7 +199,7 @@ class Blur(Background):
         """See `Background.behind`."""
         longest = max(alpha.shape)
         radius = self.radius if self.unit == "px" else self.radius / 100 * longest
-        return framed(blurred(cutout(picture, 255 - alpha), radius), frame, "edge")
+        return framed(blurred(cutout(picture, 255 - alpha), radius), frame, "mirror")
 
     def __str__(self) -> str:
         return f"blur:{self.radius:g}{self.unit}"

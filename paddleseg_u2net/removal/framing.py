@@ -16,7 +16,7 @@ def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.nda
     Args:
         picture: uint8 or uint16, (H, W), (H, W, 3), or (H, W, 4) with colours that are not
             multiplied by their opacity.
-        beyond: what is there outside the picture: ``nothing``, zeros; or its ``edge`` again.
+        beyond: what is there outside the picture: ``nothing``, zeros; or a ``mirror`` of it.
     """
     left, top, right, bottom = frame.box
     rows = _span(top, bottom, picture.shape[0], frame.size[1], frame.scale)
@@ -25,7 +25,7 @@ def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.nda
     part = _resized(part, columns.length, rows.length)
     if part.shape[1::-1] == frame.size:
         return part
-    border = cv2.BORDER_REPLICATE if beyond == "edge" else cv2.BORDER_CONSTANT
+    border = cv2.BORDER_REFLECT if beyond == "mirror" else cv2.BORDER_CONSTANT
     return cv2.copyMakeBorder(part, *rows.around, *columns.around, border)
 
 

@@ -13,7 +13,7 @@ from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.composing import composed
 from paddleseg_u2net.removal.crop import Box
 from paddleseg_u2net.removal.options import Options
-from paddleseg_u2net.removal.presence import presence
+from paddleseg_u2net.removal.presence import doubts, presence
 from paddleseg_u2net.render import foreground
 
 # More of a pixel than this is part of the object, where its box and its area are told.
@@ -91,14 +91,16 @@ class Remover:
         Raises:
             NothingFound: it is to be cropped, and there is no object.
         """
-        score = presence(self._without_padding(probability, picture))
-        notes: Tuple[str, ...] = ()
+        small = self._without_padding(probability, picture)
+        score = presence(small)
+        notes = doubts(score, options.presence)
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
-            seen = self._seen(picture)
-            alpha = foreground(self.pipeline.restore(probability, seen))
-            alpha, notes = refined(seen, alpha, options)
+            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+            pixel = max(large / few for large, few in zip(alpha.shape, small.shape[1:]))
+            alpha, more = refined(picture, alpha, options, pixel)
+            notes += more
         finished = composed(picture, alpha, options, profile)
         return Removed(finished, alpha, *_object(alpha), score, notes)
 

@@ -143,6 +143,7 @@ class Page:
         """Wait until the picture that is shown has its mask and its colours."""
         self.wait("#list li:is(.done, .empty):has([aria-current=true])")
         self.wait("#stage[aria-busy=false]")
+        assert not self.tab.locator("#notice.failed").is_visible()
 
     def tab_of(self, name: str) -> None:
         """Open one of the panel's tabs."""

@@ -284,8 +284,8 @@ def test_a_turned_jpeg_and_a_tiff(page, address, picture):
 
 
 def test_only_the_picture_that_is_shown_takes_memory(page):
-    page.open(driven.graded(1600, 1250))
-    assert page.memory() > 16
+    page.open(driven.graded(1000, 1000))
+    assert page.memory() > 8
     page.drop(("b.png", encoded(driven.graded(40, 30))))
     page.wait("#list .done:nth-child(2)")
     page.tab.get_by_role("button", name="b.png: Done").click()

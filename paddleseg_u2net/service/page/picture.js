@@ -99,7 +99,7 @@ async function filesBelow(entry) {
 class Pixels {
   constructor({ width, height, data }) {
     [this.width, this.height] = [width, height];
-    this.own = data; // RGBA of the file
+    this.own = new Uint8ClampedArray(data.buffer); // RGBA of the file
     this.found = null; // the service's mask, a byte a pixel
     this.mask = null; // the same as it was edited
     this.colours = null; // RGBA of the foreground without the old background's light
