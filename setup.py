@@ -15,11 +15,13 @@ VERSION = re.search(
 REPORT = ["jinja2", "matplotlib"]
 DEPLOY = ["onnx", "onnxruntime", "safetensors"]
 WATCH = f"watchfiles{VERSIONS['WATCHFILES']}"
-REMOVE = [*DEPLOY, "pillow-heif", WATCH]
+MATTING = ["scipy"]
+REMOVE = [*DEPLOY, *MATTING, "pillow-heif", WATCH]
 SERVICE = [
     f"fastapi{VERSIONS['FASTAPI']}",
     "prometheus-client",
     f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+    f"starlette{VERSIONS['STARLETTE']}",
     f"uvicorn{VERSIONS['UVICORN']}",
 ]
 TRAIN = [
@@ -64,6 +66,8 @@ setup(
         "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         # Prediction without Paddle: what was exported, and weights of every format.
         "deploy": DEPLOY,
+        # `remove --matting band`.
+        "matting": MATTING,
         # Backgrounds removed without Paddle: `remove`, its --watch, HEIC pictures.
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.

@@ -5,7 +5,8 @@ PADDLESEG = 2.8.0
 # paddleseg's OpenCV is built against numpy 1, and has no wheels after Python 3.12.
 NUMPY = >=1.22,<2
 # The service, and watching folders: not older than these.
-FASTAPI = >=0.115
+FASTAPI = >=0.115.7
+STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
 UVICORN = >=0.29
 WATCHFILES = >=0.21

@@ -91,14 +91,15 @@ class Remover:
         Raises:
             NothingFound: it is to be cropped, and there is no object.
         """
-        score = presence(self._without_padding(probability, picture))
+        small = self._without_padding(probability, picture)
+        score = presence(small)
         notes = doubts(score, options.presence)
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
-            seen = self._seen(picture)
-            alpha = foreground(self.pipeline.restore(probability, seen))
-            alpha, more = refined(seen, alpha, options)
+            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+            pixel = max(large / few for large, few in zip(alpha.shape, small.shape[1:]))
+            alpha, more = refined(picture, alpha, options, pixel)
             notes += more
         finished = composed(picture, alpha, options, profile)
         return Removed(finished, alpha, *_object(alpha), score, notes)

@@ -176,7 +176,9 @@ def test_damaged_exif_data_harm_nothing():
             broken[place] = generator.integers(256)
         changed = upright_exif(bytes(broken), (5, 5))
         assert changed is None or len(changed) == len(data)
-    original = decode_original(photograph())
+    original = decode_original(photograph().replace(b"MM\0*", b"MM\0?"))
+    assert original.notes == ("its EXIF data are damaged, and left out",)
+    assert original.metadata.exif is None
     metadata = original.metadata._replace(exif=data[:40])
     assert encode(original.picture, metadata, Encoding("png", keep_exif=True))
 

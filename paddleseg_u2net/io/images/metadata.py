@@ -126,7 +126,20 @@ def upright_exif(exif: bytes, size: Tuple[int, int]) -> Optional[bytes]:
         _drop_thumbnail(data, order, first)
     except (KeyError, struct.error, IndexError):
         return None
-    return bytes(data)
+    return bytes(data) if _is_readable(bytes(data)) else None
+
+
+def _is_readable(exif: bytes) -> bool:
+    """Whether Pillow, which writes them into files of some formats anew, reads EXIF data."""
+    try:
+        found = Image.Exif()
+        found.load(exif)
+        for tag in EXIF_IFDS:
+            found.get_ifd(tag)
+        found.tobytes()
+    except Exception:  # it raises what its readers happen to meet
+        return False
+    return True
 
 
 def without_orientation(exif: bytes) -> bytes:

@@ -14,7 +14,7 @@ from paddleseg_u2net.io.images.decoding import (
     decoded_picture,
 )
 from paddleseg_u2net.io.images.headers import Header
-from paddleseg_u2net.io.images.metadata import Metadata, metadata_of
+from paddleseg_u2net.io.images.metadata import Metadata, metadata_of, upright_exif
 from paddleseg_u2net.io.images.opening import PathLike, memory_named
 from paddleseg_u2net.io.images.profiles import converted, rgb_profile
 
@@ -74,6 +74,9 @@ def _original(decoded: DecodedImage, name: PathLike, is_first: bool = True) -> O
         metadata = metadata_of(decoded.picture, decoded.header)
         colours, profile = _colours(decoded, notes)
         picture = decoded.upright(colours)
+    if metadata.exif and upright_exif(metadata.exif, (1, 1)) is None:
+        notes.append("its EXIF data are damaged, and left out")
+        metadata = metadata._replace(exif=None)
     if picture.shape[2] == 4 and (picture[..., 3] == np.iinfo(picture.dtype).max).all():
         picture = np.ascontiguousarray(picture[..., :3])
     header = decoded.header._replace(profile=profile)
