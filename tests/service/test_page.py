@@ -185,7 +185,7 @@ def test_crop_to_the_object_and_by_hand(page, picture, cut):
     page.choose("crop", "object")
     page.set("margin", 20)
     left, top, right, bottom = Crop("20%").box(cut[..., 3])
-    assert 0 < left and 0 < top and bottom < HEIGHT and right > WIDTH  # beyond it is nothing
+    assert left > 0 and top > 0 and bottom < HEIGHT and right > WIDTH  # beyond it is nothing
     framed = np.zeros((bottom - top, right - left, 4), np.uint8)
     framed[:, : WIDTH - left] = cut[top:bottom, left:]
     np.testing.assert_array_equal(page.downloaded(), framed)
