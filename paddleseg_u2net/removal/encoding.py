@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
@@ -22,8 +23,9 @@ from paddleseg_u2net.io.images.metadata import resolution_exif, with_xmp, withou
 from paddleseg_u2net.removal.composing import over
 
 LOSSLESS = "lossless"
-# Photographs are packed at 1 in a fifth of the time of 6 with 4 % more bytes.
-_PACKING = 1
+# By runs alone photographs are packed in a quarter of the time of 6 with 3 % more bytes, masks and
+# drawings with as many; 1 with zlib's usual search takes longer, and a fifth more bytes.
+_PACKING, _BY_RUNS = 1, zlib.Z_RLE
 _EXIF_PREFIX = b"Exif\0\0"
 
 
@@ -174,7 +176,9 @@ def _png(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> b
     if metadata.xmp:
         texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=metadata.exif)
-    return picture_bytes(picture, "PNG", pnginfo=texts, compress_level=_PACKING, **options)
+    return picture_bytes(
+        picture, "PNG", pnginfo=texts, compress_level=_PACKING, compress_type=_BY_RUNS, **options
+    )
 
 
 def _tiff(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:
