@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,7 @@ from paddleseg_u2net.io.images import (
     read_original,
 )
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_image
+from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_picture
 from paddleseg_u2net.removal import (
     FORMATS,
     Encoding,
@@ -37,6 +37,10 @@ from paddleseg_u2net.removal.words import check_words
 
 MODEL = "u2netp"
 """What pictures are given to that come without a session."""
+
+# rembg's name for a file of one's own, and ONNX Runtime's for what computes.
+_CUSTOM = "u2net_custom"
+_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "gpu"}
 
 _lock = threading.Lock()
 _usual: List[Predictor] = []
@@ -129,10 +133,14 @@ def remove(
 
 
 def new_session(
-    model: Union[str, os.PathLike[str]] = MODEL,
+    model_name: PathLike = MODEL,
     backend: str = AUTO,
     device: str = AUTO,
     threads: Optional[int] = None,
+    *,
+    model_path: Optional[PathLike] = None,
+    providers: Optional[Sequence[Any]] = None,
+    sess_opts: Any = None,
 ) -> Predictor:
     """Load a model for `remove`, once for many pictures; threads may share it.
 
@@ -140,12 +148,35 @@ def new_session(
     >>> cutouts = [remove(path, session=session) for path in paths]
 
     Args:
-        model, backend, device, threads: see `Predictor`.
+        model_name: a name, a file of weights or a folder, the ``model`` of a `Predictor`.
+        backend, device, threads: see `Predictor`.
+        model_path: as rembg has it for ``u2net_custom``, a file of weights.
+        providers: as rembg has them: the first says which device it is, the CPU or CUDA's.
+        sess_opts: as rembg has them: ``intra_op_num_threads`` counts.
 
     Raises:
         ValueError: see `Predictor`.
     """
-    return Predictor(model, backend, device, threads)
+    if model_path is not None and model_name != _CUSTOM:
+        raise ValueError(f"model_path: it is for {_CUSTOM} only; name the file itself")
+    if providers:
+        backend, device = _by_providers(providers, backend, device)
+    if threads is None and sess_opts is not None:
+        threads = sess_opts.intra_op_num_threads or None
+    return Predictor(model_name if model_path is None else model_path, backend, device, threads)
+
+
+def _by_providers(providers: Sequence[Any], backend: str, device: str) -> Tuple[str, str]:
+    """The backend and the device that ONNX Runtime's names of providers mean."""
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    if first not in _DEVICES:
+        raise ValueError(
+            f"providers: expected {' or '.join(_DEVICES)} first, got {first}; `backend` names "
+            "other engines"
+        )
+    if backend not in (AUTO, "onnxruntime") or device not in (AUTO, _DEVICES[first]):
+        raise ValueError(f"providers: {first} contradicts backend={backend!r}, device={device!r}")
+    return "onnxruntime", _DEVICES[first]
 
 
 def _session(given: Optional[Predictor]) -> Predictor:
@@ -184,7 +215,7 @@ class _Given:
             return decode_original(bytes(self.data))
         if isinstance(self.data, Image.Image):
             return convert_original(self.data)
-        return Original(as_image(self.data, 4), Header(), Metadata(), ())
+        return Original(as_picture(self.data), Header(), Metadata(), ())
 
     def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
         """The finished picture, of what is no file."""
