@@ -44,6 +44,7 @@ class RemoveParameters(BaseModel):
         description="true: drop specks and fill pinholes; or the least share of the largest "
         "object's area that is kept",
     )
+    solid: bool = Field(False, description="Bodies are opaque inside; rims, hair and glass stay")
     matting: str = Field(
         "off",
         description="band: the opacity of edges from the picture's colours",
@@ -85,6 +86,7 @@ class RemoveParameters(BaseModel):
             "square": self.square,
             "size": self.size,
             "clean": _number("clean", _switch(self.clean)),
+            "solid": self.solid,
             "matting": self.matting,
             "presence": self.presence,
             "hard": self.hard,
