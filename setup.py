@@ -14,7 +14,16 @@ VERSION = re.search(
 ).group(1)
 REPORT = ["jinja2", "matplotlib"]
 DEPLOY = ["onnx", "onnxruntime", "safetensors"]
-REMOVE = [*DEPLOY, "pillow-heif", f"watchfiles{VERSIONS['WATCHFILES']}"]
+WATCH = f"watchfiles{VERSIONS['WATCHFILES']}"
+MATTING = ["scipy"]
+REMOVE = [*DEPLOY, *MATTING, "pillow-heif", WATCH]
+SERVICE = [
+    f"fastapi{VERSIONS['FASTAPI']}",
+    "prometheus-client",
+    f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
+    f"starlette{VERSIONS['STARLETTE']}",
+    f"uvicorn{VERSIONS['UVICORN']}",
+]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
     *REPORT,
@@ -57,16 +66,12 @@ setup(
         "gpu": [*TRAIN, f"paddlepaddle-gpu>={VERSIONS['PADDLE_OLDEST']}"],
         # Prediction without Paddle: what was exported, and weights of every format.
         "deploy": DEPLOY,
+        # `remove --matting band`.
+        "matting": MATTING,
         # Backgrounds removed without Paddle: `remove`, its --watch, HEIC pictures.
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.
-        "serve": [
-            *REMOVE,
-            f"fastapi{VERSIONS['FASTAPI']}",
-            "prometheus-client",
-            f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
-            f"uvicorn{VERSIONS['UVICORN']}",
-        ],
+        "serve": [*REMOVE, *SERVICE],
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.
@@ -87,6 +92,8 @@ setup(
         # RAR archives of data sets; a tool such as unrar or 7z is needed too.
         "rar": ["rarfile"],
         "dev": [
+            *SERVICE,
+            WATCH,
             "httpx",
             "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",

@@ -5,7 +5,8 @@ PADDLESEG = 2.8.0
 # paddleseg's OpenCV is built against numpy 1, and has no wheels after Python 3.12.
 NUMPY = >=1.22,<2
 # The service, and watching folders: not older than these.
-FASTAPI = >=0.115
+FASTAPI = >=0.115.7
+STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
 UVICORN = >=0.29
 WATCHFILES = >=0.21
@@ -16,6 +17,7 @@ PYSODMETRICS = 1.6.2
 PYSALIENCY = 0.2.22
 PYCOCOTOOLS = 2.0.11
 PYMATTING = 1.1.16
+OPENAPI_SPEC_VALIDATOR = 0.9.0
 # The other side of conversions; tests that need it skip where it is missing.
 # From programs of Paddle to ONNX, of networks other than U²-Nets: for Paddle 3, and for Paddle 2.
 PADDLE2ONNX = 2.1.0

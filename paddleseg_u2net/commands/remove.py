@@ -10,7 +10,18 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from paddleseg_u2net.commands.arguments import (
     add_device,
@@ -22,7 +33,9 @@ from paddleseg_u2net.commands.parsing import Parser, at_least, file_of, with_def
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.prediction.jobs import Job, Results, collect
 from paddleseg_u2net.prediction.naming import STREAM, Names, Output, inputs_and_output
+from paddleseg_u2net.prediction.pipelining import Failure
 from paddleseg_u2net.prediction.removal import (
+    DONE,
     EMPTY,
     SKIPPED,
     Report,
@@ -31,14 +44,12 @@ from paddleseg_u2net.prediction.removal import (
     remove_files,
 )
 from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
-from paddleseg_u2net.removal import Options
+from paddleseg_u2net.removal import Options, Remover, Scene
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
-from paddleseg_u2net.removal.options import ONLY
+from paddleseg_u2net.removal.options import MATTING, ONLY
+from paddleseg_u2net.removal.presence import PRESENT
 from paddleseg_u2net.removal.words import WORDS, options_of
-
-# The threshold of `removal.presence` that was calibrated.
-PRESENT = 0.5
 
 # What `--ray` takes for an address, and without one.
 _ADDRESS, _HERE = re.compile(r"local|auto|(ray://)?[\w.-]+:\d+"), "local"
@@ -94,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("edges and bodies").add_argument
     add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
         f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--matting", choices=MATTING, default=MATTING[0], help="band: the opacity of edges from "
+        "the image's colours, hair by hair")  # fmt: skip
     add("--hard", action="store_true", help="edges without anything between opaque and transparent")
     add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
@@ -229,14 +242,43 @@ def _remove(
 ) -> int:
     from paddleseg_u2net.io.files import check_writable
     from paddleseg_u2net.log import logger, start_logging
-    from paddleseg_u2net.predictor.load import load_model
-    from paddleseg_u2net.removal import Remover
 
     start_logging(stream=sys.stderr if stream else sys.stdout)
     if arguments.json:
         check_writable(arguments.json, name=f"--json {arguments.json}")
     works = [] if task.watched else _works(task, stream)
-    check_outputs(works, task.output.folder)
+    scene = [Path(options.background.name)] if isinstance(options.background, Scene) else []
+    check_outputs(works, task.output.folder, scene)
+    report = Report({"model": arguments.model, "settings": _settings(arguments)})
+    left = report.without_done(works) if arguments.skip_existing else works
+    failures: List[Failure] = []
+    try:
+        if left or task.watched:
+            work = _loaded(arguments, options, task.encoding, report)
+        if task.watched:
+            skip = arguments.skip_existing
+            return watch_and_remove(task.watched, task.names, work, report, arguments.json, skip)
+        if left:
+            failures = work(left, on_failure=lambda failure: logger.error(failure.reason))
+    finally:
+        if arguments.json:
+            report.write(arguments.json)
+    done, empty, skipped = report.count(DONE, EMPTY), report.count(EMPTY), report.count(SKIPPED)
+    notes = f", {empty} without an object" if empty else ""
+    notes += f", {skipped} were there" if skipped else ""
+    logger.info(f"Done: {done} of {_images(len(works))}{notes}, {_where(works, task.output)}")
+    if failures:
+        logger.error(f"{_images(len(failures))} failed; the lines above say why")
+    return 1 if failures else 0
+
+
+def _loaded(
+    arguments: argparse.Namespace, options: Options, encoding: Encoding, report: Report
+) -> Callable[..., List[Failure]]:
+    """`remove_files` with the model and all that was asked for."""
+    from paddleseg_u2net.log import logger
+    from paddleseg_u2net.predictor.load import load_model
+
     model = load_model(
         arguments.model,
         arguments.config,
@@ -247,35 +289,11 @@ def _remove(
         upsampling=arguments.upsampling,
     )
     logger.info(str(model))
-    report = Report({"model": str(model.source), "settings": _settings(arguments)})
-    work = functools.partial(
-        remove_files,
-        Remover(model.pipeline, model.in_channels),
-        options=options,
-        encoding=task.encoding,
-        report=report,
+    report.told["model"] = str(model.source)
+    remover = Remover(model.pipeline, model.in_channels)
+    return functools.partial(
+        remove_files, remover, options=options, encoding=encoding, report=report
     )
-    try:
-        if task.watched:
-            skip = arguments.skip_existing
-            return watch_and_remove(task.watched, task.names, work, report, arguments.json, skip)
-        failures = work(
-            works,
-            on_failure=lambda failure: logger.error(failure.reason),
-            skip_existing=arguments.skip_existing,
-        )
-    finally:
-        if arguments.json:
-            report.write(arguments.json)
-    skipped = report.count(SKIPPED)
-    done = len(works) - len(failures) - skipped
-    empty = report.count(EMPTY)
-    notes = f", {empty} without an object" if empty else ""
-    notes += f", {skipped} were there" if skipped else ""
-    logger.info(f"Done: {done} of {_images(len(works))}{notes}, {_where(works, task.output)}")
-    if failures:
-        logger.error(f"{_images(len(failures))} failed; the lines above say why")
-    return 1 if failures else 0
 
 
 def _remove_by_ray(

@@ -58,13 +58,22 @@ class Report:
     What is to be noted of an image is logged too, the same of a few images only.
 
     Args:
-        settings: what the pictures were made by, ``model`` and ``settings`` among them.
+        told: what is told of all of them: by which ``model``, with which ``settings``.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        self.told = dict(told)
         self._noted: Counter[str] = Counter()
         self._entries: Dict[Path, Optional[Dict[str, Any]]] = {}
+
+    def without_done(self, works: Sequence[Work]) -> List[Work]:
+        """The works whose picture is not there, or is older; the others are told as skipped."""
+        self.expect(works)
+        there = {work.image for work in works if _is_there(work)}
+        for work in works:
+            if work.image in there:
+                self.add(work, SKIPPED)
+        return [work for work in works if work.image not in there]
 
     def expect(self, works: Sequence[Work]) -> None:
         """Tell of images that are to be worked on, in the order that they are told in."""
@@ -80,6 +89,8 @@ class Report:
             "state": state,
             "error": None,
             "seconds": round(seconds, 4),
+            **dict.fromkeys(("presence", "found", "box", "area")),
+            "notes": [],
             **found,
         }
         for note in found.get("notes", ()):
@@ -106,7 +117,7 @@ class Report:
         """Write it as JSON; ``left`` is how many were not begun."""
         entries = [entry for entry in self._entries.values() if entry]
         left = len(self._entries) - len(entries)
-        content = {**self._settings, "version": __version__, "left": left}
+        content = {**self.told, "version": __version__, "left": left}
         lines = [f"{_json(name)}: {_json(value)}" for name, value in content.items()]
         pictures = ",\n  ".join(map(_json, entries))
         lines.append(f'"pictures": [\n  {pictures}\n ]' if entries else '"pictures": []')
@@ -120,14 +131,12 @@ def remove_files(
     encoding: Encoding,
     report: Report,
     on_failure: Callable[[Failure], None] = lambda failure: None,
-    skip_existing: bool = False,
 ) -> List[Failure]:
     """Write the picture of each image; the images that failed are returned, the rest is done.
 
     Args:
         report: gets a word on each.
         on_failure: is told of each failure, in the order of the works, while others go on.
-        skip_existing: leave out images whose picture is there and is not older.
 
     Raises:
         OSError: the disk is full or read-only; the message says how many images were done.
@@ -139,11 +148,8 @@ def remove_files(
 
     by_image = {work.image: work for work in works}
     report.expect(works)
-    left = [work for work in works if not (skip_existing and _is_there(work))]
-    for image in by_image.keys() - {work.image for work in left}:
-        report.add(by_image[image], SKIPPED)
     again = "run it again with --skip_existing"
-    return worked(left, Removal(remover, options, encoding, report), "removing", again, failed)
+    return worked(works, Removal(remover, options, encoding, report), "removing", again, failed)
 
 
 def _is_there(work: Work) -> bool:
@@ -157,10 +163,15 @@ def _is_there(work: Work) -> bool:
         return False
 
 
-def check_outputs(works: Sequence[Work], folder: Optional[Path]) -> None:
-    """Refuse what would write over an image, or cannot be written, before the work for it."""
+def check_outputs(
+    works: Sequence[Work], folder: Optional[Path], others: Sequence[Path] = ()
+) -> None:
+    """Refuse what would write over an image, or cannot be written, before the work for it.
+
+    ``others``: images that are read for all of them.
+    """
     files = [work.output for work in works if isinstance(work.output, Path)]
-    refuse_overwriting((work.image for work in works), files, INSTEAD)
+    refuse_overwriting([*(work.image for work in works), *others], files, INSTEAD)
     if folder is not None:
         check_writable(folder, folder=True)
     elif len(files) == 1:
@@ -205,8 +216,9 @@ class Removal:
         """Finish the picture, write it, and report it."""
         original, probability, seconds = computed
         begun = time.perf_counter()
-        removed = self._remover.finish(original.picture, probability, self._options)
-        content = encode(removed.picture, original.metadata, self._encoding, work.image)
+        picture, metadata = original.picture, original.metadata
+        removed = self._remover.finish(picture, probability, self._options, metadata.profile)
+        content = encode(removed.picture, metadata, self._encoding, work.image)
         if isinstance(work.output, Path):
             write_bytes(work.output, content)
         else:

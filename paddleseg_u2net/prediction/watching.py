@@ -260,8 +260,9 @@ def watch_and_remove(
             if Path(str(one.output)).resolve() in images:
                 reasons[one.image] = f"{one.output} is an image and would be overwritten; {INSTEAD}"
         works = [one for one in works if one.image not in reasons]
-        failures = work(works, skip_existing=skip_existing and are_old)
-        reasons.update(failures)
+        if skip_existing and are_old:
+            works = report.without_done(works)
+        reasons.update(work(works))
         done = [one.output for one in works if report.state(one) in (DONE, EMPTY)]
         if done:
             logger.info(f"Done: {short_list(done)}")

@@ -48,7 +48,8 @@ class Predictor:
         backend: what runs the network: ``paddle``, ``paddle-inference``, ``onnxruntime``,
             ``openvino`` or ``ncnn``; ``auto`` takes the fastest that is installed and fits, and
             never another than one that was named. See the attribute ``backend``.
-        device: ``cpu``, ``gpu``, ...; ``auto`` takes a GPU if Paddle's build for it finds one.
+        device: ``cpu``, ``gpu``, ...; ``auto`` takes a GPU if Paddle's build for it finds one,
+            ``gpu`` also one of ONNX Runtime's.
         threads: of the network on a CPU; None: all cores that this process may use.
         upsampling: how maps come to the picture's size: ``bilinear``, or ``guided``, along the
             picture's edges.
@@ -143,7 +144,7 @@ class Predictor:
         if options is not None and words:
             raise TypeError(f"expected options, or {', '.join(words)}, got both")
         with memory_named(_name_of(picture, "picture")):
-            return self.remover(as_image(picture, 4), options or options_of(**words))
+            return self.remover(as_picture(picture), options or options_of(**words))
 
     def batch(self, pictures: Iterable[Picture]) -> List[np.ndarray]:
         """Predict several pictures, whose sizes and kinds may differ.
@@ -179,6 +180,12 @@ class Predictor:
 
 def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:
     return picture if isinstance(picture, (str, os.PathLike)) else name
+
+
+def as_picture(picture: Any) -> np.ndarray:
+    """A `Picture` with its transparency, uint8 (H, W, 4); an array without any as (H, W, 3)."""
+    opaque = isinstance(picture, np.ndarray) and picture.shape[2:] != (4,)
+    return as_image(picture, 3 if opaque else 4)
 
 
 def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarray:

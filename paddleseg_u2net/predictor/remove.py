@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -17,13 +17,14 @@ from paddleseg_u2net.io.images import (
     Metadata,
     Original,
     PathLike,
+    convert_original,
     decode_original,
+    eight_bit,
     memory_named,
     read_original,
 )
-from paddleseg_u2net.io.images.metadata import rgb_profile
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_image
+from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_picture
 from paddleseg_u2net.removal import (
     FORMATS,
     Encoding,
@@ -36,6 +37,10 @@ from paddleseg_u2net.removal.words import check_words
 
 MODEL = "u2netp"
 """What pictures are given to that come without a session."""
+
+# rembg's name for a file of one's own, and ONNX Runtime's for what computes.
+_CUSTOM = "u2net_custom"
+_DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "gpu"}
 
 _lock = threading.Lock()
 _usual: List[Predictor] = []
@@ -73,6 +78,8 @@ def remove(
 
     Args:
         data: see `Picture`. Arrays are RGB, not OpenCV's BGR.
+        alpha_matting: the opacity of edges is solved anew, as ``matting="band"``, which chooses its
+            band by itself: its thresholds and its size have no effect.
         session: what `new_session` gives, or a `Predictor`; None: one of `MODEL`, made once.
         only_mask: the opacity alone, as ``only="mask"``.
         post_process_mask: hard edges, as ``hard=True``.
@@ -84,7 +91,8 @@ def remove(
         format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
             what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
-            ``square``, ``size``, ``clean``, ``presence``, ``hard``.
+            ``square``, ``size``, ``clean``, ``matting``, ``presence``,
+            ``hard``.
 
     Returns:
         What ``data`` is: a file's content of a file's content, a Pillow picture of a Pillow picture
@@ -99,7 +107,9 @@ def remove(
         OSError: the file cannot be written.
     """
     check_words(options, "remove")
-    asked = rembg_words(only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model)
+    asked = rembg_words(
+        only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model, alpha_matting
+    )
     for name in asked.keys() & options.keys():
         if asked[name] != options[name]:
             raise ValueError(f"{name}: it is said twice, by an argument of rembg's too")
@@ -109,7 +119,7 @@ def remove(
     encoding = given.encoding(target, format, quality, keep_exif)
     with memory_named(given.name):
         original = given.read()
-        found = _session(session).remover(original.picture, made)
+        found = _session(session).remover(original.picture, made, original.metadata.profile)
     picture = found.picture
     if encoding is None or bgcolor is not None:
         picture = _with_opacity(picture)
@@ -128,10 +138,14 @@ def remove(
 
 
 def new_session(
-    model: Union[str, os.PathLike[str]] = MODEL,
+    model_name: PathLike = MODEL,
     backend: str = AUTO,
     device: str = AUTO,
     threads: Optional[int] = None,
+    *,
+    model_path: Optional[PathLike] = None,
+    providers: Optional[Sequence[Any]] = None,
+    sess_opts: Any = None,
 ) -> Predictor:
     """Load a model for `remove`, once for many pictures; threads may share it.
 
@@ -139,12 +153,35 @@ def new_session(
     >>> cutouts = [remove(path, session=session) for path in paths]
 
     Args:
-        model, backend, device, threads: see `Predictor`.
+        model_name: a name, a file of weights or a folder, the ``model`` of a `Predictor`.
+        backend, device, threads: see `Predictor`.
+        model_path: as rembg has it for ``u2net_custom``, a file of weights.
+        providers: as rembg has them: the first says which device it is, the CPU or CUDA's.
+        sess_opts: as rembg has them: ``intra_op_num_threads`` counts.
 
     Raises:
         ValueError: see `Predictor`.
     """
-    return Predictor(model, backend, device, threads)
+    if model_path is not None and model_name != _CUSTOM:
+        raise ValueError(f"model_path: it is for {_CUSTOM} only; name the file itself")
+    if providers:
+        backend, device = _by_providers(providers, backend, device)
+    if threads is None and sess_opts is not None:
+        threads = sess_opts.intra_op_num_threads or None
+    return Predictor(model_name if model_path is None else model_path, backend, device, threads)
+
+
+def _by_providers(providers: Sequence[Any], backend: str, device: str) -> Tuple[str, str]:
+    """The backend and the device that ONNX Runtime's names of providers mean."""
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    if first not in _DEVICES:
+        raise ValueError(
+            f"providers: expected {' or '.join(_DEVICES)} first, got {first}; `backend` names "
+            "other engines"
+        )
+    if backend not in (AUTO, "onnxruntime") or device not in (AUTO, _DEVICES[first]):
+        raise ValueError(f"providers: {first} contradicts backend={backend!r}, device={device!r}")
+    return "onnxruntime", _DEVICES[first]
 
 
 def _session(given: Optional[Predictor]) -> Predictor:
@@ -181,16 +218,15 @@ class _Given:
             return read_original(self.data)
         if isinstance(self.data, (bytes, bytearray, memoryview)):
             return decode_original(bytes(self.data))
-        picture, profile = as_image(self.data, 4), None
-        if isinstance(self.data, Image.Image) and self.data.mode in ("RGB", "RGBA", "P"):
-            profile = rgb_profile(self.data.info.get("icc_profile"))
-        return Original(picture, Header(), Metadata(profile), ())
+        if isinstance(self.data, Image.Image):
+            return convert_original(self.data)
+        return Original(as_picture(self.data), Header(), Metadata(), ())
 
     def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
         """The finished picture, of what is no file."""
         if not isinstance(self.data, Image.Image):
             return picture
-        result = Image.fromarray(picture)
+        result = Image.fromarray(picture if picture.dtype == np.uint8 else eight_bit(picture))
         if metadata.profile and picture.ndim == 3:
             result.info["icc_profile"] = metadata.profile
         return result

@@ -13,7 +13,14 @@ import cv2
 import numpy as np
 from PIL import ImageColor
 
-from paddleseg_u2net.io.images import PathLike, decode_image, eight_bit, read_image
+from paddleseg_u2net.io.images import (
+    Original,
+    PathLike,
+    decode_original,
+    eight_bit,
+    read_original,
+)
+from paddleseg_u2net.io.images.profiles import of_profile
 from paddleseg_u2net.removal.crop import Frame
 from paddleseg_u2net.removal.framing import framed, multiplied
 from paddleseg_u2net.render import cutout
@@ -52,6 +59,10 @@ class Background:
         """
         return None
 
+    def in_profile(self, profile: Optional[bytes]) -> Background:
+        """The same for a picture whose colours are of an ICC profile; None: sRGB's."""
+        return self
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
 
@@ -70,7 +81,7 @@ class Plain(Background):
     """One colour everywhere.
 
     Args:
-        colour: red, green, blue and opacity, 0 to 255.
+        colour: red, green, blue and opacity, 0 to 255, in sRGB.
     """
 
     colour: Colour
@@ -92,6 +103,12 @@ class Plain(Background):
         values = self.colour[: 3 if self.opaque else 4]
         return as_deep(np.array([[values]], np.uint8), picture.dtype)
 
+    def in_profile(self, profile: Optional[bytes]) -> Background:
+        """See `Background.in_profile`."""
+        own = np.array([[self.colour[:3]]], np.uint8)
+        red, green, blue = of_profile(own, None, profile)[0, 0].tolist()
+        return Plain((red, green, blue, self.colour[3]))
+
     def __str__(self) -> str:
         return "#" + "".join(f"{value:02x}" for value in self.colour[: 3 if self.opaque else 4])
 
@@ -103,10 +120,14 @@ class Scene(Background):
     Args:
         picture: uint8 (H, W, 3) or (H, W, 4).
         name: of its file.
+        profile: the ICC profile of its colours; None: they are sRGB's.
     """
 
     picture: np.ndarray = field(repr=False)
     name: str = "picture"
+    profile: Optional[bytes] = field(default=None, repr=False)
+    # What it became for the last profile, since many pictures have the same.
+    _last: Optional[Scene] = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.picture.shape[2] == 4 and (self.picture[..., 3] == 255).all():
@@ -126,8 +147,20 @@ class Scene(Background):
         tall = min(height, max(1, round(width * down / across)))
         left, top = (width - seen) // 2, (height - tall) // 2
         part = self.picture[top : top + tall, left : left + seen]
-        found = framed(part, Frame((0, 0, seen, tall), frame.size), "edge")
+        found = framed(part, Frame((0, 0, seen, tall), frame.size), "mirror")
         return as_deep(found, picture.dtype)
+
+    def in_profile(self, profile: Optional[bytes]) -> Background:
+        """See `Background.in_profile`."""
+        if profile == self.profile:
+            return self
+        last = self._last
+        if last is None or last.profile != profile:
+            picture = self.picture.copy()
+            picture[..., :3] = of_profile(picture[..., :3], self.profile, profile)
+            last = Scene(picture, self.name, profile)
+            object.__setattr__(self, "_last", last)
+        return last
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scene) and self.picture is other.picture
@@ -166,7 +199,7 @@ class Blur(Background):
         """See `Background.behind`."""
         longest = max(alpha.shape)
         radius = self.radius if self.unit == "px" else self.radius / 100 * longest
-        return framed(blurred(cutout(picture, 255 - alpha), radius), frame, "edge")
+        return framed(blurred(cutout(picture, 255 - alpha), radius), frame, "mirror")
 
     def __str__(self) -> str:
         return f"blur:{self.radius:g}{self.unit}"
@@ -196,14 +229,21 @@ def parse_background(text: str, may_read_files: bool = True) -> Background:
     if colour:
         return TRANSPARENT if colour[3] == 0 else Plain(colour)
     if may_read_files and not name.startswith("#") and _may_be_path(name):
-        return Scene(read_image(name, 4), name)
+        return _scene(read_original(name), name)
     allowed = ALLOWED + (", or the path of a picture" if may_read_files else "")
     raise ValueError(f"background: expected {allowed}; got {text!r}")
 
 
 def picture_background(content: bytes, name: PathLike = "background") -> Scene:
     """Give the background of a picture file's content; ``name`` is what an `ImageError` names."""
-    return Scene(decode_image(content, 4, name), os.fspath(name))
+    return _scene(decode_original(content, name), os.fspath(name))
+
+
+def _scene(original: Original, name: str) -> Scene:
+    picture = original.picture
+    if picture.dtype == np.uint16:
+        picture = eight_bit(picture)
+    return Scene(picture, name, original.metadata.profile)
 
 
 def parse_colour(text: str) -> Optional[Colour]:

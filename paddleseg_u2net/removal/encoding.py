@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, Union
 
@@ -18,12 +19,13 @@ from paddleseg_u2net.io.images import (
     picture_bytes,
     tiff_bytes,
 )
-from paddleseg_u2net.io.images.metadata import resolution_exif, without_orientation
+from paddleseg_u2net.io.images.metadata import resolution_exif, with_xmp, without_orientation
 from paddleseg_u2net.removal.composing import over
 
 LOSSLESS = "lossless"
-# Photographs are packed at 1 in a fifth of the time of 6 with 4 % more bytes.
-_PACKING = 1
+# By runs alone photographs are packed in a quarter of the time of 6 with 3 % more bytes, masks and
+# drawings with as many; 1 with zlib's usual search takes longer, and a fifth more bytes.
+_PACKING, _BY_RUNS = 1, zlib.Z_RLE
 _EXIF_PREFIX = b"Exif\0\0"
 
 
@@ -174,7 +176,9 @@ def _png(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> b
     if metadata.xmp:
         texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=metadata.exif)
-    return picture_bytes(picture, "PNG", pnginfo=texts, compress_level=_PACKING, **options)
+    return picture_bytes(
+        picture, "PNG", pnginfo=texts, compress_level=_PACKING, compress_type=_BY_RUNS, **options
+    )
 
 
 def _tiff(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:
@@ -184,8 +188,11 @@ def _tiff(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> 
 def _jpeg(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:
     # Colours of every pixel: with those of four together, edges before a background bleed.
     exif = _EXIF_PREFIX + metadata.exif if metadata.exif else None
-    options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=exif, xmp=metadata.xmp)
-    return picture_bytes(picture, "JPEG", quality=quality, subsampling=0, optimize=True, **options)
+    options = _given(icc_profile=metadata.profile, dpi=metadata.dpi, exif=exif)
+    content = picture_bytes(
+        picture, "JPEG", quality=quality, subsampling=0, optimize=True, **options
+    )
+    return with_xmp(content, metadata.xmp) if metadata.xmp else content
 
 
 def _webp(picture: np.ndarray, metadata: Metadata, quality: Union[int, str]) -> bytes:

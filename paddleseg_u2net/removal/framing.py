@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
@@ -16,51 +16,40 @@ def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.nda
     Args:
         picture: uint8 or uint16, (H, W), (H, W, 3), or (H, W, 4) with colours that are not
             multiplied by their opacity.
-        beyond: what is there outside the picture: ``nothing``, zeros; or its ``edge`` again.
+        beyond: what is there outside the picture: ``nothing``, zeros; or a ``mirror`` of it.
     """
     left, top, right, bottom = frame.box
-    across, down = right - left, bottom - top
-    width, height = (max(1, int(side * frame.scale + 0.5)) for side in (across, down))
-    if (width, height) == (across, down) == frame.size:
-        return _cut(picture, frame.box, beyond)
-    # Its edge again until it has its size, or there would be a soft rim of nothing around it.
-    part = _resized(_cut(picture, frame.box, "edge"), width, height)
-    if beyond == "nothing":
-        inside = _inside(picture, frame, (width, height))
-        kept = np.zeros_like(part)
-        kept[inside] = part[inside]
-        part = kept
-    # What lacks is less than a pixel, since the box has the size's proportions but for rounding;
-    # or the box is so small that whole pixels cannot have them.
-    before, above = (frame.size[0] - width) // 2, (frame.size[1] - height) // 2
-    box = -before, -above, frame.size[0] - before, frame.size[1] - above
-    return _cut(part, box, beyond)
-
-
-def _inside(picture: np.ndarray, frame: Frame, size: Tuple[int, int]) -> Tuple[slice, slice]:
-    """Rows and columns of a frame at its size that are of the picture."""
-    left, top, right, bottom = frame.box
-    spans = []
-    for first, last, side, pixels in (
-        (top, bottom, picture.shape[0], size[1]),
-        (left, right, picture.shape[1], size[0]),
-    ):
-        ends = (int((end - first) * pixels / (last - first) + 0.5) for end in (0, side))
-        spans.append(slice(*(min(max(end, 0), pixels) for end in ends)))
-    return spans[0], spans[1]
-
-
-def _cut(picture: np.ndarray, box: Tuple[int, int, int, int], beyond: str) -> np.ndarray:
-    """A box of a picture, which may reach beyond it."""
-    height, width = picture.shape[:2]
-    left, top, right, bottom = box
-    # Where margins of other sizes lie on all sides, something of the picture is always inside.
-    part = picture[max(top, 0) : bottom, max(left, 0) : right]
-    lacking = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
-    if not any(lacking):
+    rows = _span(top, bottom, picture.shape[0], frame.size[1], frame.scale)
+    columns = _span(left, right, picture.shape[1], frame.size[0], frame.scale)
+    part = picture[rows.first : rows.last, columns.first : columns.last]
+    part = _resized(part, columns.length, rows.length)
+    if part.shape[1::-1] == frame.size:
         return part
-    border = cv2.BORDER_REPLICATE if beyond == "edge" else cv2.BORDER_CONSTANT
-    return cv2.copyMakeBorder(part, *lacking, border)
+    border = cv2.BORDER_REFLECT if beyond == "mirror" else cv2.BORDER_CONSTANT
+    return cv2.copyMakeBorder(part, *rows.around, *columns.around, border)
+
+
+class _Span(NamedTuple):
+    """What of a picture's rows or columns is seen: first, last (outside), at which length, and how
+    much of nothing is before and behind.
+    """
+
+    first: int
+    last: int
+    length: int
+    around: Tuple[int, int]
+
+
+def _span(begin: int, end: int, side: int, size: int, scale: float) -> _Span:
+    """Rows or columns of a box from ``begin`` to ``end`` in a picture of ``side``, at a size."""
+    whole = max(1, int((end - begin) * scale + 0.5))
+    # The box has the size's proportions but for rounding.
+    offset = (size - whole) // 2
+    first, last = max(begin, 0), min(end, side)
+    at, to = (int((edge - begin) * whole / (end - begin) + 0.5) for edge in (first, last))
+    at = min(at, whole - 1)
+    length = max(1, to - at)
+    return _Span(first, last, length, (offset + at, size - offset - at - length))
 
 
 def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Optional
 
@@ -9,6 +10,7 @@ from paddleseg_u2net.removal.backgrounds import TRANSPARENT, Background
 from paddleseg_u2net.removal.crop import Crop, Size, check_size
 
 ONLY = ("foreground", "background", "mask")
+MATTING = ("off", "band")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Options:
             transparency, fills the rest.
         clean: objects with less than this share, 0 to 1, of the largest one's area are dropped, and
             pinholes filled; None leaves all. See `alpha.cleaned`.
+        matting: ``band`` solves the opacity around the object's edges anew, from the picture's
+            colours, and makes the rest 0 or 255; ``off`` leaves the map's. See `alpha.matted`.
         presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
             unsure it is. See `presence.presence`.
         hard: whether edges are hard, without anything between 0 and 255. See `alpha.hardened`.
@@ -38,6 +42,7 @@ class Options:
     crop: Optional[Crop] = None
     size: Optional[Size] = None
     clean: Optional[float] = None
+    matting: str = MATTING[0]
     presence: float = 0.0
     hard: bool = False
 
@@ -57,6 +62,14 @@ class Options:
             raise ValueError(
                 "clean: expected a number from 0 to 1, the least share of the largest object's "
                 f"area that is kept, got {self.clean!r}"
+            )
+        if self.matting not in MATTING:
+            allowed = ", ".join(MATTING)
+            raise ValueError(f"matting: expected one of {allowed}, got {self.matting!r}")
+        if self.matting != MATTING[0] and importlib.util.find_spec("scipy") is None:
+            raise ValueError(
+                "matting: the equations are solved by SciPy, which is not installed: "
+                "pip install 'paddleseg_u2net[matting]'"
             )
         if not is_share(self.presence):
             raise ValueError(

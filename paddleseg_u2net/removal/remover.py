@@ -13,7 +13,7 @@ from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.composing import composed
 from paddleseg_u2net.removal.crop import Box
 from paddleseg_u2net.removal.options import Options
-from paddleseg_u2net.removal.presence import presence
+from paddleseg_u2net.removal.presence import doubts, presence
 from paddleseg_u2net.render import foreground
 
 # More of a pixel than this is part of the object, where its box and its area are told.
@@ -61,32 +61,47 @@ class Remover:
     def __init__(self, pipeline: Pipeline, channels: int = 3) -> None:
         self.pipeline, self.channels = pipeline, channels
 
-    def __call__(self, picture: np.ndarray, options: Options = _PLAIN) -> Removed:
-        """uint8 or uint16, (H, W, 3) or (H, W, 4) -> the finished picture."""
+    def __call__(
+        self,
+        picture: np.ndarray,
+        options: Options = _PLAIN,
+        profile: Optional[bytes] = None,
+    ) -> Removed:
+        """uint8 or uint16, (H, W, 3) or (H, W, 4) -> the finished picture; see `finish`."""
         batch = self.prepare(picture)[None]
-        return self.finish(picture, self.pipeline.probabilities(batch)[0], options)
+        return self.finish(picture, self.pipeline.probabilities(batch)[0], options, profile)
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
         """The network's input, float32 (C, h, w), of which `Pipeline.probabilities` takes many."""
         return self.pipeline.prepare(self._seen(picture))
 
     def finish(
-        self, picture: np.ndarray, probability: np.ndarray, options: Options = _PLAIN
+        self,
+        picture: np.ndarray,
+        probability: np.ndarray,
+        options: Options = _PLAIN,
+        profile: Optional[bytes] = None,
     ) -> Removed:
         """The finished picture from its probabilities (K, h, w), as the network gives them.
+
+        Args:
+            profile: the ICC profile of the picture's colours, for a background of sRGB or another
+                profile to look as it is meant to; None: they are sRGB's.
 
         Raises:
             NothingFound: it is to be cropped, and there is no object.
         """
-        score = presence(self._without_padding(probability, picture))
-        notes: Tuple[str, ...] = ()
+        small = self._without_padding(probability, picture)
+        score = presence(small)
+        notes = doubts(score, options.presence)
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
-            seen = self._seen(picture)
-            alpha = foreground(self.pipeline.restore(probability, seen))
-            alpha, notes = refined(seen, alpha, options)
-        finished = composed(picture, alpha, options)
+            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+            pixel = max(large / few for large, few in zip(alpha.shape, small.shape[1:]))
+            alpha, more = refined(picture, alpha, options, pixel)
+            notes += more
+        finished = composed(picture, alpha, options, profile)
         return Removed(finished, alpha, *_object(alpha), score, notes)
 
     def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:

@@ -120,14 +120,20 @@ def scene(job: Job, content: Optional[bytes], name: str) -> Optional[Scene]:
         return picture_background(content, name)
 
 
-def removed(job: Job, picture: np.ndarray, remover: Remover, options: Options) -> Removed:
-    """The picture, finished."""
+def removed(
+    job: Job,
+    picture: np.ndarray,
+    remover: Remover,
+    options: Options,
+    profile: Optional[bytes] = None,
+) -> Removed:
+    """The picture, of this colour profile, finished."""
     with refusals():
         with job.step("network"):
             prepared = remover.prepare(picture)[None]
             probability = remover.pipeline.probabilities(prepared)[0]
         with job.step("finish"):
-            return remover.finish(picture, probability, options)
+            return remover.finish(picture, probability, options, profile)
 
 
 def remove(
@@ -135,7 +141,8 @@ def remove(
 ) -> Answer:
     """The answer of ``/api/remove``."""
     original = decoded(job, content, "file")
-    found = removed(job, original.picture, remover, options)
+    profile = original.metadata.profile
+    found = removed(job, original.picture, remover, options, profile)
     with job.step("encode"), refusals():
         file = encode(found.picture, original.metadata, encoding)
     notes = (*original.notes, *found.notes, *encoding.notes(found.picture))

@@ -20,6 +20,8 @@ from paddleseg_u2net.service.app import create_app
 from paddleseg_u2net.service.settings import Settings
 from paddleseg_u2net.service.web.connection import connection_class
 
+_KEPT_ALIVE = 5.0  # seconds that a connection may stand without a request
+
 
 class _Server(uvicorn.Server):
     """One that ends by any signal to end, and does not raise it again: the end is no failure."""
@@ -70,6 +72,7 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=min(_KEPT_ALIVE, settings.stall),
         timeout_graceful_shutdown=math.ceil(settings.grace),
     )
     _Server(config, app, told).run(sockets=[bound])

@@ -53,13 +53,21 @@ def home() -> Path:
     return Path(os.environ.get("U2NET_HOME") or default).expanduser()
 
 
+def rembgs(name: str) -> Path:
+    """The folder in which rembg, as of 2.0.86, keeps a model; earlier it was ``home()``."""
+    data = os.environ.get("XDG_DATA_HOME")
+    usual = os.environ.get("REMBG_HOME") or (Path(data) / "rembg" if data else "~/.rembg")
+    return Path(os.environ.get("U2NET_HOME") or usual).expanduser() / "models" / name
+
+
 def locate(source: Union[str, Path]) -> Path:
     """The weights file that ``source`` means.
 
     A file is itself, a folder its ``model.pdparams``; a name of ``ZOO`` is the first of its files
-    that lies in ``home()``, else the first that can be fetched to it. ``U2NET_MIRROR``, an address
-    or a folder with files of the names in the table, is asked before the table's addresses. Other
-    paths are given back as they are, whether a file is there or not; ``~`` is expanded.
+    that lies in ``home()`` or ``rembgs(name)``, else the first that can be fetched to the former.
+    ``U2NET_MIRROR``, an address or a folder with files of the names in the table, is asked before
+    the table's addresses. Other paths are given back as they are, whether a file is there or not;
+    ``~`` is expanded.
 
     Raises:
         FileNotFoundError: it is a folder without weights, or a single word that is no name of
@@ -87,10 +95,11 @@ def locate(source: Union[str, Path]) -> Path:
 
 
 def _kept(name: str) -> Optional[Path]:
-    """The file of a row that lies in ``home()``, checked."""
+    """The file of a row that is there already, checked."""
     for source in ZOO[name].sources:
-        path = home() / source.filename
-        if path.is_file():
+        for path in (home() / source.filename, rembgs(name) / source.filename):
+            if not path.is_file():
+                continue
             try:
                 verify(path, *_expected(source))
             except ValueError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +95,11 @@ def test_names_only_what_is_missing_and_the_report(photos, model, capsys):
     ]
     assert told["settings"]["only"] == "mask" and told["model"].endswith("narrow.pth")
     assert "Done: 1 of 2 images, 1 were there, beside the images" in capsys.readouterr().out
+    assert main("remove", [*words[:-4], "--model", "is/not/loaded.pth"]) == 0
+    assert "Done: 0 of 2 images, 2 were there" in capsys.readouterr().out
+    picture(Path("photos/a.jpg"), noise(60, 50, 3))  # newer than its picture
+    assert main("remove", words) == 0
+    assert Image.open("photos/a_cut.png").size == (50, 60)
 
 
 def test_standard_input_and_output_hold_the_picture_alone(photos, model):
@@ -178,6 +187,7 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
         (["photos", "--watch", "-o", "x.png"], 2, "x.png: expected a folder for the pictures"),
         (["photos/a.jpg", "--watch"], 2, "--watch: expected folders, got photos/a.jpg"),
         (["photos", "-", "--watch"], 2, "-: standard output takes the picture of one image"),
+        (["photos/a.jpg", "-o", "b.png", "--background", "b.png"], 1, "b.png is one of the images"),
         (["photos/a.jpg", "--output", "photos/a.jpg"], 1, "a.jpg is one of the images and would"),
         ([], 2, "the following arguments are required: INPUT"),
         (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
@@ -200,6 +210,7 @@ def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
 def test_errors_are_one_line(photos, model, words, code, said, capsys, monkeypatch):
     monkeypatch.delenv("U2NET_DEBUG", raising=False)
     Path("x.jpg").write_text("no picture")
+    picture(Path("b.png"))
     before = tree(photos)
     words = words if "--model" in words else [*words, *model]
     if code == 2:
@@ -218,6 +229,26 @@ def test_every_option_has_a_flag(capsys):
         main("remove", ["--help"])
     said = capsys.readouterr().out
     assert [word for word in WORDS if f"  --{word}" not in said] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_whole_pictures_and_says_what_is_left(photos, model, number):
+    for count in range(300):
+        shutil.copy("photos/a.jpg", f"photos/{count:03}.jpg")
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos", "out", "--json", "r.json"]
+    process = subprocess.Popen([*words, *model], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while process.poll() is None and len(list(Path("out").glob("*.png"))) < 10:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, error = process.communicate()
+    assert process.returncode == 128 + number, error
+    assert b"Traceback" not in out + error
+    written = tree(photos / "out")
+    told = json.loads(Path("r.json").read_text())
+    assert sorted(Path(entry["output"]).name for entry in told["pictures"]) == sorted(written)
+    assert 10 <= len(written) < 302 and told["left"] == 302 - len(written)
+    for content in written.values():
+        Image.open(io.BytesIO(content)).load()
 
 
 def test_flags_may_stand_between_the_paths(photos, model):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from paddleseg_u2net.io.images import decode_original
-from paddleseg_u2net.io.images.metadata import upright_exif, without_orientation
+from paddleseg_u2net.io.images import ImageError, decode_original
+from paddleseg_u2net.io.images.metadata import upright_exif, with_xmp, without_orientation
 from paddleseg_u2net.removal import FORMATS, Encoding, encode
 
 piexif = pytest.importorskip("piexif")
@@ -55,15 +55,13 @@ def exif(orientation=6):
     )
 
 
-def photograph(orientation=6, **options):
+def photograph(orientation=6):
     """A JPEG (48 high, 64 wide as stored) with all of it."""
     y, x = np.mgrid[:48, :64]
     picture = np.dstack([x * 4, y * 5, x + y]).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(
-        buffer, "JPEG", quality=95, exif=exif(orientation), xmp=PACKET, **options
-    )
-    return buffer.getvalue()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=95, exif=exif(orientation))
+    return with_xmp(buffer.getvalue(), PACKET)
 
 
 def available(name):
@@ -178,7 +176,9 @@ def test_damaged_exif_data_harm_nothing():
             broken[place] = generator.integers(256)
         changed = upright_exif(bytes(broken), (5, 5))
         assert changed is None or len(changed) == len(data)
-    original = decode_original(photograph())
+    original = decode_original(photograph().replace(b"MM\0*", b"MM\0?"))
+    assert original.notes == ("its EXIF data are damaged, and left out",)
+    assert original.metadata.exif is None
     metadata = original.metadata._replace(exif=data[:40])
     assert encode(original.picture, metadata, Encoding("png", keep_exif=True))
 
@@ -194,3 +194,17 @@ def test_a_tiff_file_gives_its_exif_data_without_its_own_tags():
     assert str(tags["Image Make"]) == "Camera" and str(tags["GPS GPSLatitude"]) == "[52, 31, 12]"
     assert not any(tag in tags for tag in ("Image StripOffsets", "Image Compression"))
     np.testing.assert_allclose(original.metadata.dpi, 200)
+
+
+def test_the_xmp_of_a_jpeg_is_that_of_pillow():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=exif(1), dpi=(300, 300))
+    content = with_xmp(buffer.getvalue(), PACKET)
+    back = Image.open(io.BytesIO(content))
+    back.load()
+    assert back.info.get("xmp", PACKET) == PACKET and back.getexif()[0x010F] == "Camera"
+    assert decode_original(content).metadata.xmp == PACKET
+    original = decode_original(content)
+    long = original.metadata._replace(xmp=PACKET + bytes(70000))
+    with pytest.raises(ImageError, match="a.jpg: .*XMP has .* bytes, more than JPEG takes"):
+        encode(original.picture, long, Encoding("jpg", keep_exif=True), "a.jpg")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -159,6 +160,24 @@ def test_which_files_are_images(tmp_path, monkeypatch, caplog):
     shutil.rmtree("a")
     with pytest.raises(ValueError, match="a: the folder that was watched has gone"):
         folders.check()
+
+
+def test_a_folder_that_cannot_be_read_is_told_once(tmp_path, monkeypatch, caplog):
+    for name in ("a/x.jpg", "b/y.jpg", "c/z.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    scan = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "b":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    folders = Folders([str(tmp_path)], Results("x"))
+    for _ in range(2):
+        assert [path.name for path in folders.images()] == ["x.jpg", "z.jpg"]
+    assert len(caplog.messages) == 1 and f"{tmp_path}/b: expected a readable" in caplog.text
 
 
 class Watching:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -250,5 +251,26 @@ def test_one_usual_session_is_made_of_many_threads(session, monkeypatch):
 def test_sessions_are_predictors_with_their_arguments(session, monkeypatch):
     monkeypatch.setattr(module, "Predictor", lambda *arguments: arguments)
     assert new_session() == ("u2netp", "auto", "auto", None)
-    found = new_session("u2net", backend="onnxruntime", device="gpu", threads=2)
-    assert found == ("u2net", "onnxruntime", "gpu", 2)
+    found = new_session("u2net", backend="openvino", device="cpu", threads=2)
+    assert found == ("u2net", "openvino", "cpu", 2)
+
+
+def test_sessions_take_rembgs_arguments(monkeypatch):
+    monkeypatch.setattr(module, "Predictor", lambda *arguments: arguments)
+    found = new_session(
+        model_name="u2net",
+        providers=[("CUDAExecutionProvider", {"device_id": 0}), "CPUExecutionProvider"],
+        sess_opts=SimpleNamespace(intra_op_num_threads=3),
+    )
+    assert found == ("u2net", "onnxruntime", "gpu", 3)
+    found = new_session("u2net_custom", model_path="own.onnx", providers=["CPUExecutionProvider"])
+    assert found == ("own.onnx", "onnxruntime", "cpu", None)
+    for arguments, told in (
+        ({"providers": ["TensorrtExecutionProvider"]}, "providers: expected CPUExecutionProvider"),
+        ({"providers": ["CUDAExecutionProvider"], "device": "cpu"}, "contradicts"),
+        ({"model_path": "own.onnx"}, "model_path: it is for u2net_custom only"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            new_session("u2net", **arguments)
+    with pytest.raises(TypeError):
+        new_session("u2net", provider=["CPUExecutionProvider"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from scipy import ndimage
 
 from paddleseg_u2net.io.images import ImageError
@@ -98,6 +98,15 @@ def test_composing_is_that_of_pillow(channels):
     assert np.abs(found[..., :3] - exact)[seen].max() <= 0.501
 
 
+def test_every_mixture_is_rounded_to_the_nearest():
+    front = np.zeros((256, 256, 4), np.uint8)
+    front[..., :3], front[..., 3] = np.arange(256)[:, None, None], np.arange(256)
+    for value in (0, 1, 100, 254, 255):
+        share = front[..., 3:] / 255
+        exact = front[..., :3] * share + value * (1 - share)
+        assert np.abs(over(front, np.full((1, 1, 3), value, np.uint8)) - exact).max() < 0.5
+
+
 def test_composing_of_16_bits_is_exact_to_its_digit():
     front, behind = noise(50, 70, 4, dtype=np.uint16), noise(50, 70, 3, dtype=np.uint16, seed=1)
     share = front[..., 3:] / 65535
@@ -179,3 +188,38 @@ def test_wrong_options_are_named():
     for options in ({"background": "white"}, {"crop": 5}, {"size": (0, 3)}, {"size": 3}):
         with pytest.raises(ValueError, match=f"{next(iter(options))}: expected"):
             Options(**options)
+
+
+def swapped():
+    """sRGB's profile whose red and blue have changed places."""
+    own = bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    return own.replace(b"rXYZ", b"xxxx").replace(b"bXYZ", b"rXYZ").replace(b"xxxx", b"bXYZ")
+
+
+def test_backgrounds_look_the_same_whatever_the_profile(tmp_path):
+    profile, nothing = swapped(), np.zeros((12, 20), np.uint8)
+    picture, scene = noise(12, 20, 3), noise(12, 20, 4)
+    scene[..., 3] = 200
+    Image.fromarray(scene).save(tmp_path / "a.png")
+    Image.fromarray(scene[..., [2, 1, 0, 3]]).save(tmp_path / "b.png", icc_profile=profile)
+    plain = Options(background=parse_background("#ff8020"))
+    found = composed(picture, nothing, plain, profile)
+    assert np.abs(found.astype(int) - (0x20, 0x80, 0xFF)).max() <= 1
+    assert (composed(picture, nothing, plain)[0, 0] == (0xFF, 0x80, 0x20)).all()
+    for name in ("a.png", "b.png"):
+        options = Options(background=parse_background(str(tmp_path / name)))
+        for _ in range(2):
+            found = composed(picture, nothing, options, profile).astype(int)
+            assert np.abs(found - scene[..., [2, 1, 0, 3]]).max() <= 2
+            found = composed(picture, nothing, options).astype(int)
+            assert np.abs(found - scene).max() <= 2
+    white = Options(background=Plain((255, 255, 255, 255)))
+    assert (composed(picture, nothing, white, profile) == 255).all()
+
+
+def test_any_profile_of_srgb_leaves_colours_alone():
+    own = bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    colour = Plain((18, 52, 87, 255))
+    assert colour.in_profile(own) == colour == colour.in_profile(b"no profile")
+    scene = Scene(noise(3, 4, 3))
+    np.testing.assert_array_equal(scene.in_profile(own).picture, scene.picture)

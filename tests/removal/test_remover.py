@@ -61,3 +61,13 @@ def test_own_transparency_stays(remover):
 def test_a_wrong_option_is_named():
     with pytest.raises(ValueError, match="only: expected one of foreground, background, mask"):
         Options(only="subject")
+
+
+def test_16_bits_are_seen_as_8_and_stay(remover):
+    picture = square().astype(np.uint16) * 257 + 100
+    found, expected = remover(picture), remover(square())
+    np.testing.assert_array_equal(found.alpha, expected.alpha)
+    assert found.picture.dtype == np.uint16
+    np.testing.assert_array_equal(found.picture[4:14, 6:16, :3], picture[4:14, 6:16])
+    np.testing.assert_array_equal(found.picture[..., 3], expected.alpha.astype(np.uint16) * 257)
+    assert remover(picture, Options(only="mask")).picture.dtype == np.uint8

@@ -104,3 +104,25 @@ def test_the_smallest_and_the_thinnest_images(shape):
     found = cutout(image, opacity)
     assert found.shape == (*shape, 4) and found.dtype == np.uint8
     np.testing.assert_array_equal(found[..., 3], opacity)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_stay(channels):
+    image, _, opacity = scene()
+    rng = np.random.default_rng(0)
+    deep = image.astype(np.uint16) * 257 + rng.integers(-128, 129, image.shape).astype(np.uint16)
+    deep = np.clip(deep.astype(int), 0, 65535).astype(np.uint16)
+    if channels == 4:
+        own = rng.integers(0, 65536, (*opacity.shape, 1), np.uint16)
+        deep = np.concatenate([deep, own], axis=2)
+    found = cutout(deep, opacity)
+    assert found.dtype == np.uint16
+    whole = opacity == 255
+    seen = whole & (found[..., 3] > 0)
+    np.testing.assert_array_equal(found[seen][:, :3], deep[seen][:, :3])
+    share = opacity / 255 * (deep[..., 3] if channels == 4 else 65535)
+    assert np.abs(found[..., 3] - share).max() <= 0.51
+    assert not found[opacity == 0].any()
+    expected = cutout(np.rint(deep / 257).astype(np.uint8), opacity)
+    visible = (opacity > 40) & (found[..., 3] > 0) & (expected[..., 3] > 0)
+    assert np.abs(found[..., :3] / 257 - expected[..., :3])[visible].max() < 8

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ import uvicorn
 from PIL import Image
 
 from paddleseg_u2net.service import Settings, create_app
+from tests.io.test_originals import icc
 from tests.service.asking import decoded, encoded
 from tests.service.conftest import bright_remover
 
@@ -141,6 +143,7 @@ class Page:
         """Wait until the picture that is shown has its mask and its colours."""
         self.wait("#list li:is(.done, .empty):has([aria-current=true])")
         self.wait("#stage[aria-busy=false]")
+        assert not self.tab.locator("#notice.failed").is_visible()
 
     def tab_of(self, name: str) -> None:
         """Open one of the panel's tabs."""
@@ -160,7 +163,7 @@ class Page:
     def download(self, button: str = "download") -> Path:
         """The file that a button saves; `saved_as` is the name that it asks for."""
         with self.tab.expect_download() as download:
-            self.tab.click(f"#{button}:enabled")
+            self.tab.click(f"#{button}[aria-disabled=false]")
         self.saved_as = download.value.suggested_filename
         return Path(download.value.path())
 
@@ -215,6 +218,12 @@ class Page:
             self.tab.keyboard.press(key)
         raise AssertionError(f"{key} does not lead to {selector}")
 
+    def memory(self) -> float:
+        """MB of pixels that the page keeps."""
+        session = self.tab.context.new_cdp_session(self.tab)
+        session.send("HeapProfiler.collectGarbage")
+        return session.send("Runtime.getHeapUsage")["backingStorageSize"] / 1e6
+
     def faults(self, script: str) -> List[str]:
         """What axe-core finds wrong."""
         if not self.tab.evaluate("'axe' in window"):
@@ -223,11 +232,16 @@ class Page:
         return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
 
 
-def asked(address: str, picture: Union[np.ndarray, bytes], **fields: str) -> np.ndarray:
+def post(address: str, content: bytes, **fields: str) -> httpx.Response:
     """The service's own answer."""
+    sent = {"file": ("a.png", content)}
+    return httpx.post(f"{address}api/remove", files=sent, data=fields, timeout=60)
+
+
+def asked(address: str, picture: Union[np.ndarray, bytes], **fields: str) -> np.ndarray:
+    """The picture that the service answers with."""
     content = picture if isinstance(picture, bytes) else encoded(picture)
-    answer = httpx.post(f"{address}api/remove", files={"file": ("a.png", content)}, data=fields)
-    return decoded(answer.content)
+    return decoded(post(address, content, **fields).content)
 
 
 def upload(name: str, content: bytes) -> dict:
@@ -269,3 +283,28 @@ def recoloured(picture: np.ndarray, cut: np.ndarray, alpha: np.ndarray) -> np.nd
     colours = np.rint(seen + kept * (picture - seen))
     colours[alpha == 0] = 0
     return np.dstack([colours, alpha]).astype(np.uint8)
+
+
+# Of linear colours, adapted to D50 by Bradford's method: Display P3 to XYZ, XYZ to sRGB.
+_P3 = np.array(
+    [[0.51512, 0.29198, 0.1571], [0.24119, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]]
+)
+_SRGB = [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540]]
+_SRGB += [[0.0719453, -0.2289914, 1.4052427]]
+
+
+def display_p3() -> bytes:
+    """A colour profile of Display P3's colours, with a gamma of 2."""
+    tags = {}
+    for name, column in zip("rgb", _P3.T):
+        place = struct.pack(">3i", *(round(value * 65536) for value in column))
+        tags[f"{name}XYZ".encode()] = (b"XYZ ", place)
+        tags[f"{name}TRC".encode()] = (b"curv", struct.pack(">IH", 1, 2 * 256))
+    return icc(b"RGB ", b"XYZ ", b"mntr", tags)
+
+
+def srgb_of_p3(colours: np.ndarray) -> np.ndarray:
+    """Colours of `display_p3` in sRGB, 0 to 255."""
+    linear = np.clip((colours / 255.0) ** 2 @ _P3.T @ np.array(_SRGB).T, 0, 1)
+    low, high = 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    return np.where(linear <= 0.0031308, low, high) * 255

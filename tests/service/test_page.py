@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,6 +68,34 @@ def test_a_picture_with_opacity_of_its_own_is_exact(page, address, picture):
     np.testing.assert_array_equal(found, driven.asked(address, sent, only="foreground"))
 
 
+def test_colours_of_a_profile_become_srgb(page, address, picture):
+    content = encoded(picture // 2 + 64, icc_profile=driven.display_p3())
+    page.drop(("p3.png", content))
+    page.finished()
+    found = page.downloaded()
+    cut = driven.asked(address, content, only="foreground")
+    np.testing.assert_array_equal(found[..., 3], cut[..., 3])
+    seen = cut[..., 3] > 0
+    difference = np.abs(found[..., :3] - driven.srgb_of_p3(cut[..., :3]))[seen]
+    assert difference.max() <= 1.5 and np.abs(found[seen].astype(int) - cut[seen]).max() > 10
+
+
+def test_sixteen_bits_are_rounded_and_notes_shown(page, address, picture):
+    rng = np.random.default_rng(0)
+    deep = np.minimum(picture * 257 + rng.integers(0, 257, picture.shape), 65535).astype(np.uint16)
+    content = cv2.imencode(".png", deep)[1].tobytes()
+    page.drop(("deep.png", content))
+    page.finished()
+    answer = driven.post(address, content, only="foreground").content
+    cut = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert cut.dtype == np.uint16
+    np.testing.assert_array_equal(page.downloaded(), np.rint(cut[..., [2, 1, 0, 3]] / 257))
+    frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+    page.drop(("moving.gif", encoded(picture, "GIF", save_all=True, append_images=frames[1:])))
+    title = page.wait("#list .done:nth-child(2) .select").get_attribute("title")
+    assert "frame" in title
+
+
 def test_slider_by_pointer_and_by_keys(page, picture):
     page.open(picture)
     slider = page.tab.get_by_role("slider", name="Before and after")
@@ -85,14 +114,18 @@ def test_slider_by_pointer_and_by_keys(page, picture):
         assert slider.get_attribute("aria-valuenow") == str(value)
 
 
-@pytest.mark.parametrize("mode, value", [("erase", 0), ("keep", 255)])
-def test_brush_undo_and_redo(page, picture, cut, mode, value):
+@pytest.mark.parametrize("mode, value, zooms", [("erase", 0, 0), ("keep", 255, 2)])
+def test_brush_undo_and_redo(page, picture, cut, mode, value, zooms):
     page.open(picture)
     page.tab_of("touch_up")
     page.choose("mode", mode)
     page.set("size", 60)
     page.set("soft", 50)
-    line = page.place(30, 40), page.place(100, 70)
+    width = page.box("#sheet")[2]
+    for _ in range(zooms):
+        page.tab.click("#zoom_in")
+    assert page.box("#sheet")[2] == pytest.approx(width * 1.5**zooms, abs=1)
+    line = page.place(65, 50), page.place(100, 70)
     page.drag(*line)
     radius = 30 * WIDTH / page.box("#cutout")[2]
     share = driven.stroke((HEIGHT, WIDTH), *map(page.back, line), radius=radius, soft=0.5)
@@ -213,7 +246,7 @@ def test_a_broken_file_and_a_retry(page, picture):
     page.wait("#list .failed")
     told = page.wait("#notice p").inner_text()
     assert "broken.png" in told or "file" in told
-    assert page.tab.locator("#download").is_disabled()
+    assert page.tab.locator("#download[aria-disabled=true]").is_visible()
     page.tab.route("**/api/remove", lambda route: route.abort())
     page.tab.click("#notice button")
     page.wait("#notice :text('The service does not answer')")
@@ -248,6 +281,21 @@ def test_a_turned_jpeg_and_a_tiff(page, address, picture):
     page.finished()
     expected = driven.asked(address, picture, only="foreground")
     np.testing.assert_array_equal(page.downloaded(), expected)
+
+
+def test_only_the_picture_that_is_shown_takes_memory(page):
+    page.open(driven.graded(1000, 1000))
+    assert page.memory() > 8
+    page.drop(("b.png", encoded(driven.graded(40, 30))))
+    page.wait("#list .done:nth-child(2)")
+    page.tab.get_by_role("button", name="b.png: Done").click()
+    page.finished()
+    assert page.memory() < 2
+    page.tab.get_by_role("button", name="a.png: Done").click()
+    page.finished()
+    page.tab.get_by_role("button", name="Remove a.png").click()
+    page.finished()
+    assert page.memory() < 2
 
 
 def test_chinese_from_the_browser_and_by_the_switch(browser, address, picture):
@@ -308,6 +356,7 @@ def test_with_the_keyboard_alone(page, picture, cut):
     page.tab_to("#download")
     with page.tab.expect_download() as download:
         press("Enter")
+    assert page.focused() == "download"
     found = np.array(Image.open(download.value.path()))
     assert found[HEIGHT // 2, WIDTH // 2, 3] == 0 and cut[HEIGHT // 2, WIDTH // 2, 3] > 0
 

@@ -185,6 +185,29 @@ def test_the_documentation_has_the_row(name):
         assert all(f"<{address}>" in text for address in source.addresses)
 
 
+def test_files_that_rembg_keeps_in_its_new_folders_are_found(home, published, entry, monkeypatch):
+    """Of 2.0.86: `rembg_home` and `model_dir` in ``sessions/base.py``."""
+    kept = home / "models" / "tiny" / "tiny.pth"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"models.tiny.tiny\.pth: this is not the published tiny"):
+        locate("tiny")
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+    assert locate("tiny") == kept
+
+
+def test_rembgs_folders_are_where_it_says(monkeypatch, tmp_path):
+    for name in ("U2NET_HOME", "REMBG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert zoo.rembgs("u2net") == Path.home() / ".rembg/models/u2net"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert zoo.rembgs("u2net") == tmp_path / "rembg/models/u2net"
+    monkeypatch.setenv("REMBG_HOME", str(tmp_path / "own"))
+    assert zoo.rembgs("u2net") == tmp_path / "own/models/u2net"
+    monkeypatch.setenv("U2NET_HOME", "~/weights")
+    assert zoo.rembgs("u2net") == Path.home() / "weights/models/u2net"
+
+
 def test_the_home_is_rembgs(monkeypatch, tmp_path):
     monkeypatch.delenv("U2NET_HOME", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)

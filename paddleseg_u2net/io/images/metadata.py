@@ -11,6 +11,7 @@ from PIL import Image
 from paddleseg_u2net.io.images.headers import Header
 
 _PREFIX = b"Exif\0\0"
+_XMP_SEGMENT, _LONGEST_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0", 65533
 _ORIENTATION, _EXIF_IFD, _GPS_IFD, _XMP = 0x0112, 0x8769, 0x8825, 0x02BC
 # Where the sizes of a picture stand, in its first directory and in that of EXIF.
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
@@ -61,12 +62,30 @@ def metadata_of(picture: Any, header: Header) -> Metadata:
         exif, xmp = _tiff_exif(picture), picture.tag_v2.get(_XMP)
     else:
         exif = info.get("exif")
-        xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+        xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _jpeg_xmp(picture)
     if isinstance(exif, bytes) and exif.startswith(_PREFIX):
         exif = exif[len(_PREFIX) :]
     if isinstance(xmp, str):
         xmp = xmp.encode()
     return Metadata(header.profile, header.dpi, exif or None, xmp or None)
+
+
+def _jpeg_xmp(picture: Any) -> Optional[bytes]:
+    """What Pillow of before 9.5 does not tell."""
+    for name, data in getattr(picture, "applist", ()):
+        if name == "APP1" and data.startswith(_XMP_SEGMENT):
+            return bytes(data[len(_XMP_SEGMENT) :])
+    return None
+
+
+def with_xmp(jpeg: bytes, xmp: bytes) -> bytes:
+    """A JPEG file with an XMP packet, which Pillow of before 11 does not write."""
+    data = _XMP_SEGMENT + xmp
+    if len(data) > _LONGEST_SEGMENT:
+        raise ValueError(f"its XMP has {len(xmp)} bytes, more than JPEG takes; leave keep_exif out")
+    # Behind the JFIF header, which is always the first segment.
+    place = 4 + struct.unpack_from(">H", jpeg, 4)[0] if jpeg[2:4] == b"\xff\xe0" else 2
+    return jpeg[:place] + struct.pack(">HH", 0xFFE1, len(data) + 2) + data + jpeg[place:]
 
 
 def _tiff_exif(picture: Any) -> Optional[bytes]:
@@ -107,7 +126,20 @@ def upright_exif(exif: bytes, size: Tuple[int, int]) -> Optional[bytes]:
         _drop_thumbnail(data, order, first)
     except (KeyError, struct.error, IndexError):
         return None
-    return bytes(data)
+    return bytes(data) if _is_readable(bytes(data)) else None
+
+
+def _is_readable(exif: bytes) -> bool:
+    """Whether Pillow, which writes them into files of some formats anew, reads EXIF data."""
+    try:
+        found = Image.Exif()
+        found.load(exif)
+        for tag in EXIF_IFDS:
+            found.get_ifd(tag)
+        found.tobytes()
+    except Exception:  # it raises what its readers happen to meet
+        return False
+    return True
 
 
 def without_orientation(exif: bytes) -> bytes:
@@ -137,12 +169,6 @@ def resolution_exif(dpi: Tuple[float, float]) -> bytes:
     for tag, value in zip(_RESOLUTION, (*dpi, _INCH)):
         exif[tag] = value
     return exif.tobytes()[len(_PREFIX) :]
-
-
-def rgb_profile(profile: Optional[bytes]) -> Optional[bytes]:
-    """The ICC profile, if it is one of RGB colours; any other would falsify them."""
-    whole = profile is not None and len(profile) > 128 and profile[36:40] == b"acsp"
-    return profile if whole and profile is not None and profile[16:20] == b"RGB " else None
 
 
 def _entries(data: bytearray, order: str, place: int) -> Iterator[Tuple[int, int]]:

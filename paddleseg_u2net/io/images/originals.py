@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from paddleseg_u2net.io.images.decoding import (
     DecodedImage,
@@ -15,11 +14,10 @@ from paddleseg_u2net.io.images.decoding import (
     decoded_picture,
 )
 from paddleseg_u2net.io.images.headers import Header
-from paddleseg_u2net.io.images.metadata import Metadata, metadata_of, rgb_profile
+from paddleseg_u2net.io.images.metadata import Metadata, metadata_of, upright_exif
 from paddleseg_u2net.io.images.opening import PathLike, memory_named
+from paddleseg_u2net.io.images.profiles import converted, rgb_profile
 
-# As lcms calls them; without the last, its tables are 10 of 255 off for dark linear greys.
-_RELATIVE, _BLACK_POINTS, _EXACTLY = 1, 0x2000, 0x0100
 _GREYS = ("1", "L", "LA")
 
 
@@ -63,18 +61,22 @@ def convert_original(picture: Any, name: PathLike = "picture") -> Original:
 
     Of 16-bit colours Pillow has kept the high bytes.
     """
-    return _original(decoded_picture(picture, name), name)
+    return _original(decoded_picture(picture, name), name, is_first=False)
 
 
-def _original(decoded: DecodedImage, name: PathLike) -> Original:
+def _original(decoded: DecodedImage, name: PathLike, is_first: bool = True) -> Original:
+    """``is_first``: of an animation, whose other frames are left out."""
     notes: List[str] = []
     frames = getattr(decoded.picture, "n_frames", 1)
-    if frames > 1 and decoded.header.format != "MPO":
+    if is_first and frames > 1 and decoded.header.format != "MPO":
         notes.append(f"an animation of {frames} frames: the first is taken")
     with memory_named(name):
         metadata = metadata_of(decoded.picture, decoded.header)
         colours, profile = _colours(decoded, notes)
         picture = decoded.upright(colours)
+    if metadata.exif and upright_exif(metadata.exif, (1, 1)) is None:
+        notes.append("its EXIF data are damaged, and left out")
+        metadata = metadata._replace(exif=None)
     if picture.shape[2] == 4 and (picture[..., 3] == np.iinfo(picture.dtype).max).all():
         picture = np.ascontiguousarray(picture[..., :3])
     header = decoded.header._replace(profile=profile)
@@ -107,10 +109,10 @@ def _colours(decoded: DecodedImage, notes: List[str]) -> Tuple[np.ndarray, Optio
 
 def _from_cmyk(picture: Any, profile: Optional[bytes], notes: List[str]) -> np.ndarray:
     """A picture of CMYK in sRGB, uint8 (H, W, 3)."""
-    converted = profile and _in_srgb(picture, profile)
-    if converted:
+    found = profile and converted(picture, profile)
+    if found:
         notes.append("its CMYK colours were converted to sRGB by their profile")
-        return np.array(converted)
+        return np.array(found)
     why = "their profile cannot be used" if profile else "they have no profile"
     notes.append(f"its CMYK colours were converted to sRGB by a rule of thumb, since {why}")
     return np.array(picture.convert("RGB"))
@@ -118,21 +120,5 @@ def _from_cmyk(picture: Any, profile: Optional[bytes], notes: List[str]) -> np.n
 
 def _grey_curve(profile: bytes) -> Optional[np.ndarray]:
     """What the greys 0 to 255 of a profile are in sRGB, 0 to 1; None if it is not one of greys."""
-    converted = _in_srgb(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), profile)
-    return None if converted is None else np.array(converted)[0, :, 0] / 255
-
-
-def _in_srgb(picture: Any, profile: bytes) -> Any:
-    """A Pillow picture of a profile as one in sRGB, as editors convert it; None if that fails."""
-    cms: Any = ImageCms
-    try:
-        return cms.profileToProfile(
-            picture,
-            cms.ImageCmsProfile(io.BytesIO(profile)),
-            cms.createProfile("sRGB"),
-            renderingIntent=_RELATIVE,
-            outputMode="RGB",
-            flags=_BLACK_POINTS | (_EXACTLY if picture.mode == "L" else 0),
-        )
-    except (ImportError, OSError, cms.PyCMSError):
-        return None
+    found = converted(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), profile)
+    return None if found is None else np.array(found)[0, :, 0] / 255

@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from paddleseg_u2net.io.images.metadata import EXIF_IFDS, Metadata, is_of_pixels
 
-_ROWS = 256  # that a strip has at most
+_ROWS = 256  # at a time
 # Numbers of tags and of their values.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
 _STARTS, _SAMPLES, _STRIP_ROWS, _LENGTHS, _PREDICTOR, _EXTRA = 273, 277, 278, 279, 317, 338
@@ -26,9 +26,7 @@ def tiff_bytes(array: np.ndarray, metadata: Metadata, level: int = 6) -> bytes:
     """The content of a TIFF file of uint8 or uint16, (H, W), (H, W, 3) or (H, W, 4)."""
     height, width = array.shape[:2]
     channels = array.size // (height * width)
-    rows = min(height, _ROWS)
-    strips = [_strip(array[top : top + rows], level) for top in range(0, height, rows)]
-    lengths = [len(strip) for strip in strips]
+    pixels = _packed(array, level)
     tags = _tags_of(metadata)
     tags[_WIDTH], tags[_HEIGHT] = width, height
     tags[_BITS], tags[_SAMPLES] = (8 * array.itemsize,) * channels, channels
@@ -36,15 +34,11 @@ def tiff_bytes(array: np.ndarray, metadata: Metadata, level: int = 6) -> bytes:
     tags[_COMPRESSION], tags[_PREDICTOR] = _DEFLATE, _DIFFERENCES
     if channels == 4:
         tags[_EXTRA] = _NOT_MULTIPLIED
-    tags[_STRIP_ROWS], tags[_LENGTHS] = rows, tuple(lengths)
-    # Pillow adds where the strips begin, which is behind the tags.
-    tags[_STARTS] = tuple(np.cumsum([0, *lengths[:-1]]).tolist())
+    # One strip: Pillow, which adds where it begins, knew no more of them before 10.
+    tags[_STRIP_ROWS], tags[_LENGTHS], tags[_STARTS] = height, len(pixels), 0
     buffer = io.BytesIO()
     tags.save(buffer)
-    buffer.seek(0, io.SEEK_END)
-    for strip in strips:
-        buffer.write(strip)
-    return buffer.getvalue()
+    return buffer.getvalue() + pixels
 
 
 def _tags_of(metadata: Metadata) -> Any:
@@ -65,8 +59,12 @@ def _tags_of(metadata: Metadata) -> Any:
     return tags
 
 
-def _strip(rows: np.ndarray, level: int) -> bytes:
+def _packed(array: np.ndarray, level: int) -> bytes:
     """Differences from the pixel before, which deflate far better than values."""
-    differences = rows.astype(rows.dtype.newbyteorder("<"))  # a copy
-    differences[:, 1:] -= rows[:, :-1]
-    return zlib.compress(differences.tobytes(), level)
+    packer, parts = zlib.compressobj(level), []
+    for top in range(0, len(array), _ROWS):
+        rows = array[top : top + _ROWS]
+        differences = rows.astype(rows.dtype.newbyteorder("<"))  # a copy
+        differences[:, 1:] -= rows[:, :-1]
+        parts.append(packer.compress(differences.tobytes()))
+    return b"".join([*parts, packer.flush()])

@@ -79,6 +79,7 @@ export class Edits {
 
   /** Goes over to another mask of the service. What was painted stays, and is not undone. */
   rebase(found, of) {
+    if (this.stroke) this.end();
     for (let i = 0; i < found.length; i++)
       if (this.mask[i] === this.found[i]) this.mask[i] = found[i];
     this.painted = this.touched;
@@ -169,6 +170,9 @@ export class Brush {
     this.dirty = null;
     this.#listenToPointer();
     this.easel.addEventListener("keydown", (event) => this.#key(event));
+    this.easel.addEventListener("focus", () => {
+      if (this.edits && this.easel.matches(":focus-visible")) this.#to(this.at ?? this.#middle);
+    });
     this.easel.addEventListener("blur", () => this.#up());
     this.stage.sheet.addEventListener("zoomed", () => this.#showTip());
   }
@@ -182,22 +186,20 @@ export class Brush {
     this.#showTip();
   }
 
-  undo() {
-    this.#repaint(this.edits?.undo());
-  }
-
-  redo() {
-    this.#repaint(this.edits?.redo());
-  }
-
-  reset() {
-    this.#repaint(this.edits?.reset());
+  /** `undo`, `redo` or `reset`. */
+  back(how) {
+    this.#up();
+    this.#repaint(this.edits?.[how]());
   }
 
   async #repaint(box) {
     if (!box) return;
     await this.stage.repaint(box);
     this.changed();
+  }
+
+  get #middle() {
+    return { x: this.edits.width / 2, y: this.edits.height / 2 };
   }
 
   #down(place) {
@@ -256,7 +258,9 @@ export class Brush {
     });
     easel.addEventListener("pointerup", () => this.#up());
     // A second finger came: it is to zoom.
-    easel.addEventListener("pointercancel", () => this.#repaint(this.edits?.stroke && this.edits.cancel()));
+    easel.addEventListener("pointercancel", () => {
+      if (this.edits?.stroke) this.#repaint(this.edits.cancel());
+    });
     easel.addEventListener("pointerleave", () => {
       if (this.edits?.stroke) return;
       this.at = null;
@@ -270,15 +274,15 @@ export class Brush {
     const step = (shiftKey ? LONG_STEP : STEP) / this.stage.zoom;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { width, height } = this.edits;
-    const middle = { x: width / 2, y: height / 2 };
     const chosen = Object.keys(KEYS).find((name) => KEYS[name] === key.toLowerCase());
     if (moves[key]) {
-      const { x, y } = this.at ?? middle;
+      const { x, y } = this.at ?? this.#middle;
       const [dx, dy] = moves[key].map((sign) => sign * step);
       this.#to({ x: inside(x + dx, width), y: inside(y + dy, height) });
+      this.tip.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else if (key === " ") {
       if (this.edits.stroke) this.#up();
-      else this.#down(this.at ?? middle);
+      else this.#down(this.at ?? this.#middle);
       this.#showTip();
       this.say(word(this.edits.stroke ? "brush_down" : "brush_up"));
     } else if (chosen) this.choose(chosen);

@@ -116,10 +116,17 @@ export class Frame {
   }
 }
 
+/** A frame as it was typed, within a picture. */
+export function inside(frame, pixels) {
+  const left = within(frame.left, 0, pixels.width - 1);
+  const top = within(frame.top, 0, pixels.height - 1);
+  const width = within(frame.width, 1, pixels.width - left);
+  return { left, top, width, height: within(frame.height, 1, pixels.height - top) };
+}
+
 function dragged(box, corner, dx, dy, { width, height }) {
   let { left, top } = box;
   let [right, bottom] = [left + box.width, top + box.height];
-  const within = (value, least, most) => Math.round(Math.min(most, Math.max(least, value)));
   if (!corner) {
     left = within(left + dx, 0, width - box.width);
     top = within(top + dy, 0, height - box.height);
@@ -130,4 +137,8 @@ function dragged(box, corner, dx, dy, { width, height }) {
   if (corner.includes("top")) top = within(top + dy, 0, bottom - 1);
   else bottom = within(bottom + dy, top + 1, height);
   return { left, top, width: right - left, height: bottom - top };
+}
+
+function within(value, least, most) {
+  return Math.round(Math.min(most, Math.max(least, value)));
 }

@@ -17,14 +17,14 @@ export class List {
   /** Brings a picture's item up to date; makes it if there is none. */
   update(picture, current) {
     const item = this.items.get(picture) ?? this.#make(picture);
-    const { state, name } = picture;
+    const { state, name, notes } = picture;
     if (item.state !== state && (state === "waiting" || picture.finished)) this.#thumb(picture);
     item.state = state;
     item.root.className = state;
-    item.told.textContent = word(state);
-    item.select.title = picture.message || name;
+    item.told.textContent = word(state) + (notes && " ⓘ");
+    item.select.title = picture.message || notes || name;
     item.select.setAttribute("aria-current", picture === current);
-    item.select.setAttribute("aria-label", word("said", { name, state: word(state) }));
+    item.select.setAttribute("aria-label", `${word("said", { name, state: word(state) })} ${notes}`.trim());
     item.again.hidden = state !== "failed";
     for (const [button, key] of [[item.again, "retry_name"], [item.remove, "remove_name"]]) {
       button.setAttribute("aria-label", word(key, { name }));

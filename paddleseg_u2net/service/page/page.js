@@ -2,7 +2,7 @@
 
 import { speak, switchLanguage, word } from "./words.js";
 import { Brush } from "./brush.js";
-import { Frame, cropBox } from "./crop.js";
+import { Frame, cropBox, inside } from "./crop.js";
 import { FORMATS, backdrop, finished, writable } from "./finish.js";
 import { List } from "./list.js";
 import { Picture, SizeError, dropped } from "./picture.js";
@@ -13,6 +13,8 @@ import { fileName, save, zip } from "./save.js";
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+
+const SIDES = ["left", "top", "width", "height"];
 
 const settings = {
   background: { kind: "transparent", colour: "#ffffff", image: null, radius: 2 },
@@ -61,9 +63,9 @@ function changed(picture) {
   const { pictures } = queue;
   const n = pictures.filter(({ finished }) => finished).length;
   const state = word(picture.state);
-  if (picture.finished || picture.state === "failed")
-    say(`${word("said", { name: picture.name, state })} ${picture.message} ` +
-      (pictures.length > 1 ? word("progress", { n, of: pictures.length }) : ""));
+  const told = [word("said", { name: picture.name, state }), picture.message];
+  if (pictures.length > 1) told.push(word("progress", { n, of: pictures.length }));
+  if (picture.finished || picture.state === "failed") say(told.join(" "));
   if (picture === current) showPicture();
   showPanel();
 }
@@ -138,7 +140,8 @@ function explained(picture, error) {
 function showNotice() {
   const { state, message, edits } = current ?? {};
   const told = { empty: "empty_long", waiting: "waiting", working: "working" }[state];
-  const text = message || (told && !edits?.touched && word(told));
+  const painted = state === "empty" && edits?.touched;
+  const text = message || (told && !painted && word(told));
   $("notice").hidden = !text;
   $("notice").className = message ? "failed" : (state ?? "");
   $("notice").querySelector("p").textContent = text || "";
@@ -188,17 +191,24 @@ function showPanel() {
     button.setAttribute("aria-pressed", button.dataset.colour === background.colour);
   $("quality_row").hidden = !FORMATS[format].lossy;
   $("jpeg_white").hidden = !FORMATS[format].opaque || background.kind !== "transparent";
-  for (const [id, unit] of Object.entries({ radius: "%", size: "", soft: "%", margin: "%", quality: "" }))
-    document.querySelector(`output[for=${id}]`).value = `${$(id).value}${unit && ` ${unit}`}`;
+  const units = { radius: " %", size: "", soft: " %", margin: " %", quality: "" };
+  for (const [id, unit] of Object.entries(units))
+    document.querySelector(`output[for=${id}]`).value = $(id).value + unit;
   const tools = { touch_up: "brush", crop: crop.mode === "free" ? "crop" : "compare" };
   stage.sheet.dataset.tool = (current?.finished && tools[tab]) || "compare";
   const ready = queue.pictures.filter(({ finished }) => finished);
-  $("undo").disabled = !current?.edits?.done.length;
-  $("redo").disabled = !current?.edits?.undone.length;
-  $("reset").disabled = !current?.edits?.touched;
-  $("download").disabled = !current?.finished || making;
+  const { done = [], undone = [], touched = false } = current?.edits ?? {};
+  able("undo", done.length);
+  able("redo", undone.length);
+  able("reset", touched);
+  able("download", current?.finished && !making);
+  able("download_all", ready.length && !making);
   $("download_all").hidden = queue.pictures.length < 2;
-  $("download_all").disabled = !ready.length || making;
+}
+
+/** Whether a button does something now; one that does not keeps the keyboard's focus. */
+function able(id, does) {
+  $(id).setAttribute("aria-disabled", !does);
 }
 
 /** Shows what the settings make of the current picture; once more if they change meanwhile. */
@@ -227,7 +237,7 @@ async function showBackdropAndFrame() {
   $("result_size").textContent = nothing
     ? word("crop_nothing", { name: current.name })
     : word("result_size", { w: box.width, h: box.height });
-  for (const id of ["left", "top", "width", "height"]) if ($(id) !== document.activeElement) $(id).value = box[id];
+  for (const id of SIDES) if ($(id) !== document.activeElement) $(id).value = box[id];
   const behind = await backdrop(pixels, box, settings);
   if (stage.pixels === pixels) stage.behind(behind, box);
 }
@@ -336,15 +346,14 @@ $("image_file").onchange = async () => {
 };
 for (const input of all("#numbers input"))
   input.onchange = () => {
-    const { width, height } = current.pixels;
-    const value = (id, least, most) => Math.round(Math.min(most, Math.max(least, $(id).valueAsNumber || 0)));
-    const [left, top] = [value("left", 0, width - 1), value("top", 0, height - 1)];
-    current.frame = { left, top, width: value("width", 1, width - left), height: value("height", 1, height - top) };
-    for (const id of ["left", "top", "width", "height"]) $(id).value = current.frame[id];
+    const typed = Object.fromEntries(SIDES.map((id) => [id, $(id).valueAsNumber || 0]));
+    current.frame = inside(typed, current.pixels);
+    for (const id of SIDES) $(id).value = current.frame[id];
     showFinish();
   };
 
-$("tabs").onclick = ({ target }) => target.getAttribute("role") === "tab" && openTab(target.getAttribute("aria-controls"));
+for (const button of all("[role=tab]"))
+  button.onclick = () => openTab(button.getAttribute("aria-controls"));
 $("tabs").onkeydown = (event) => {
   const tabs = all("[role=tab]");
   const at = tabs.indexOf(document.activeElement);
@@ -356,23 +365,28 @@ $("tabs").onkeydown = (event) => {
   next.focus();
 };
 
-const back = { undo: () => brush.undo(), redo: () => brush.redo(), reset: () => brush.reset() };
-for (const [id, act] of Object.entries(back)) $(id).onclick = act;
+const back = Object.fromEntries(
+  ["undo", "redo", "reset"].map((how) => [how, () => brush.back(how)]),
+);
+const downloads = {
+  download: () => download([current], false),
+  download_all: () => download(queue.pictures.filter(({ finished }) => finished), true),
+};
+for (const [id, act] of Object.entries({ ...back, ...downloads }))
+  $(id).onclick = () => $(id).getAttribute("aria-disabled") === "false" && act();
 document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key)) return;
   if (event.target.matches?.("input[type=text], input[type=number]") || !current?.edits) return;
   event.preventDefault();
   const forward = key === "y" || event.shiftKey;
-  back[forward ? "redo" : "undo"]();
+  brush.back(forward ? "redo" : "undo");
   say(word(forward ? "redone" : "undone"));
 });
 
 window.addEventListener("beforeunload", (event) => {
   if (queue.pictures.some(({ edits }) => edits?.touched && !edits.saved)) event.preventDefault();
 });
-$("download").onclick = () => download([current], false);
-$("download_all").onclick = () => download(queue.pictures.filter(({ finished }) => finished), true);
 $("language").onclick = () => {
   switchLanguage();
   tellAll();
@@ -388,8 +402,8 @@ function tellAll() {
 
 async function start() {
   speak();
-  const lacking = ["CompressionStream", "DecompressionStream", "OffscreenCanvas", "createImageBitmap"];
-  const what = lacking.filter((name) => !(name in window)).join(", ");
+  const needed = ["CompressionStream", "DecompressionStream", "OffscreenCanvas"];
+  const what = needed.filter((name) => !(name in window)).join(", ");
   $("trouble").hidden = !what;
   if (what) return ($("trouble").textContent = word("old_browser", { what }));
   for (const name of await writable()) $("format").append(new Option(name, name));

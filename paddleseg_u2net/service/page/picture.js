@@ -12,11 +12,13 @@ export class Picture {
     this.name = file.name || "picture.png";
     this.state = "waiting"; // working, done, empty, failed
     this.message = ""; // of a failure
+    this.notes = ""; // what the service said of the file, such as that one frame of many was taken
     this.presence = 0.5; // how sure the service must be that there is an object
     this.maskFile = this.coloursFile = null; // the service's answers
     this.edits = null; // the mask, once it was touched
     this.frame = null; // of the free crop
     this.pixels = null;
+    this.opening = Promise.resolve(); // one after another
     this.gone = new AbortController();
   }
 
@@ -30,8 +32,10 @@ export class Picture {
 
   /** Decodes what there is of it, as it is to be seen: upright, in sRGB. */
   open() {
-    const last = this.opening ?? Promise.resolve();
-    return (this.opening = last.catch(() => {}).then(() => this.#open()));
+    const opened = this.opening.then(() => this.#open());
+    const nothing = () => {}; // pixels would stay in memory with the promise of them
+    this.opening = opened.then(nothing, nothing);
+    return opened;
   }
 
   async #open() {
@@ -95,7 +99,7 @@ async function filesBelow(entry) {
 class Pixels {
   constructor({ width, height, data }) {
     [this.width, this.height] = [width, height];
-    this.own = data; // RGBA of the file
+    this.own = new Uint8ClampedArray(data.buffer); // RGBA of the file
     this.found = null; // the service's mask, a byte a pixel
     this.mask = null; // the same as it was edited
     this.colours = null; // RGBA of the foreground without the old background's light

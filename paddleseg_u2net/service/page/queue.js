@@ -53,6 +53,7 @@ export class Queue {
     try {
       const { blob, headers } = await ask(picture, "mask");
       picture.maskFile = blob;
+      picture.notes = headers.get("X-Notes") ?? "";
       this.#set(picture, headers.get("X-Found") === "false" ? "empty" : "done");
     } catch (error) {
       picture.message = error.message;

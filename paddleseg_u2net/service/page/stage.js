@@ -27,10 +27,10 @@ export class Stage {
   async show(pixels) {
     this.pixels = pixels;
     this.sheet.hidden = !pixels;
-    if (!pixels) {
-      for (const canvas of [this.before, this.cutout, this.backdrop]) canvas.width = canvas.height = 0;
-      return;
-    }
+    this.painting = null; // what is behind the foreground
+    this.backdrop.hidden = true;
+    for (const canvas of [this.before, this.cutout, this.backdrop]) canvas.width = canvas.height = 0;
+    if (!pixels) return;
     const { width, height } = pixels;
     this.extent = { left: 0, top: 0, width, height };
     this.fit();
@@ -53,18 +53,16 @@ export class Stage {
     this.#resize(Math.min(clientWidth / width, clientHeight / height, 8));
   }
 
-  /** Zooms, with what is in the middle staying there. */
-  async zoomBy(factor) {
-    const { viewport } = this;
-    const middle = {
-      x: (viewport.scrollLeft + viewport.clientWidth / 2) / viewport.scrollWidth,
-      y: (viewport.scrollTop + viewport.clientHeight / 2) / viewport.scrollHeight,
-    };
+  /** Zooms; what is at a place of the screen, else in the middle, stays there. */
+  async zoomBy(factor, at = middle(this.viewport)) {
+    const { viewport, extent } = this;
+    const { x, y } = this.place(at);
     this.fitted = false;
     const least = Math.min(1, 64 / this.pixels.width);
     this.#resize(Math.min(MOST_ZOOM, Math.max(least, this.zoom * factor)));
-    viewport.scrollLeft = middle.x * viewport.scrollWidth - viewport.clientWidth / 2;
-    viewport.scrollTop = middle.y * viewport.scrollHeight - viewport.clientHeight / 2;
+    const { left, top } = this.sheet.getBoundingClientRect();
+    viewport.scrollLeft += left + (x - extent.left) * this.zoom - at.clientX;
+    viewport.scrollTop += top + (y - extent.top) * this.zoom - at.clientY;
     await this.#redraw();
   }
 
@@ -94,8 +92,9 @@ export class Stage {
     return Math.max(1, Math.floor(1 / (this.zoom * devicePixelRatio)));
   }
 
-  /** Draws anew only if the screen shows another number of pixels than before. */
+  /** Draws anew what the screen shows in another number of pixels than before. */
   async #redraw() {
+    this.#drawBackdrop();
     if (this.#factor !== this.shown) await this.draw();
   }
 
@@ -124,16 +123,22 @@ export class Stage {
   /** Shows what lies behind the foreground within a box: see `backdrop` of finish.js. */
   behind({ colour = "", paint }, box) {
     this.after.style.backgroundColor = colour;
-    this.after.classList.toggle("checkered", !colour && !paint);
     this.backdrop.hidden = !paint;
-    if (!paint) return;
+    this.painting = paint && { paint, box, scale: 0 };
+    this.#drawBackdrop();
+  }
+
+  #drawBackdrop() {
+    const { painting, backdrop } = this;
     const scale = Math.min(1, this.zoom * devicePixelRatio);
-    this.backdrop.width = Math.ceil(box.width * scale);
-    this.backdrop.height = Math.ceil(box.height * scale);
-    this.lay(this.backdrop, box);
-    const context = this.backdrop.getContext("2d");
+    if (!painting || painting.scale === scale) return;
+    const { paint, box } = Object.assign(painting, { scale });
+    backdrop.width = Math.ceil(box.width * scale);
+    backdrop.height = Math.ceil(box.height * scale);
+    this.lay(backdrop, box);
+    const context = backdrop.getContext("2d");
     context.imageSmoothingQuality = "high";
-    context.scale(this.backdrop.width / box.width, this.backdrop.height / box.height);
+    context.scale(backdrop.width / box.width, backdrop.height / box.height);
     context.translate(-box.left, -box.top);
     paint(context);
   }
@@ -177,7 +182,8 @@ export class Stage {
       event.preventDefault();
     });
     sheet.addEventListener("pointermove", (event) => {
-      if (sheet.dataset.tool === "compare" && sheet.hasPointerCapture(event.pointerId)) follow(event);
+      if (sheet.dataset.tool !== "compare") return;
+      if (sheet.hasPointerCapture(event.pointerId)) follow(event);
     });
     slider.addEventListener("keydown", (event) => {
       const step = event.shiftKey ? LONG_STEP : STEP;
@@ -197,7 +203,7 @@ export class Stage {
       (event) => {
         if (!event.ctrlKey || !this.pixels) return;
         event.preventDefault();
-        this.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+        this.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1, event);
       },
       { passive: false },
     );
@@ -207,6 +213,11 @@ export class Stage {
       this.#redraw();
     }).observe(viewport);
   }
+}
+
+function middle(element) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  return { clientX: left + width / 2, clientY: top + height / 2 };
 }
 
 /** A box that begins and ends at whole pixels of the screen's picture. */

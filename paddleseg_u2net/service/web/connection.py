@@ -88,8 +88,7 @@ def connection_class(stall: float) -> Type[H11Protocol]:
                 h11.EndOfMessage(),
             )
             try:
-                for event in events:
-                    self.transport.write(self.conn.send(event) or b"")
+                self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
             except h11.LocalProtocolError:  # an answer is under way already
                 self.transport.abort()
             self.transport.close()

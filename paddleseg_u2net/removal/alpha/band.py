@@ -1,0 +1,78 @@
+"""Matting in the band around an object's edges, from coarse to fine."""
+
+from __future__ import annotations
+
+import math
+from typing import Iterator, Tuple
+
+import cv2
+import numpy as np
+
+from paddleseg_u2net.removal.alpha.tiles import UNKNOWNS, solved_in_tiles
+from paddleseg_u2net.removal.alpha.trimap import Trimap, of_map, of_solved
+
+# The longer side of the first size, which is solved as a whole: a tile of a wide band would not
+# know what its hair hangs on. Smaller where too much is unknown.
+_FIRST, _LEAST = 700, 300
+# How much the map counts at the first size, where it decides only what colours do not, and at each
+# further size the solution at the one before.
+_TIE_FIRST, _TIE = 1e-6, 1e-3
+
+Size = Tuple[int, int]
+"""Height and width."""
+
+
+def matted(image: np.ndarray, alpha: np.ndarray, pixel: float) -> Tuple[np.ndarray, str]:
+    """Return the opacity with edges from the image's colours, and what the user should be told.
+
+    What the map is sure of becomes 0 or 255. In the band around it the opacity is solved in closed
+    form, at a small size first, then at twice that size where it was between 0 and 255, and so on:
+    bands stay narrow at every size, so time grows with the length of the outline.
+
+    Args:
+        image: uint8 (H, W, 3).
+        alpha: the map, uint8 (H, W).
+        pixel: how many of the image's pixels are one of the network's map.
+    """
+    first, trimap = _first(alpha, pixel)
+    found = solved_in_tiles(_reduced(image, first), trimap, _TIE_FIRST, trimap.unknown.size)
+    tiles, kept = found.tiles, found.kept
+    for size in _further(first, (alpha.shape[0], alpha.shape[1])):
+        share = cv2.resize(found.share, size[::-1], interpolation=cv2.INTER_LINEAR)
+        found = solved_in_tiles(_reduced(image, size), of_solved(share), _TIE)
+        tiles, kept = tiles + found.tiles, kept + found.kept
+    note = f"matting: {kept} of {tiles} tiles kept the map" if kept else ""
+    return np.rint(found.share * 255).astype(np.uint8), note
+
+
+def _first(alpha: np.ndarray, pixel: float) -> Tuple[Size, Trimap]:
+    """The size to begin with, and the map's trimap there."""
+    longer = max(alpha.shape)
+    side = min(longer, _FIRST)
+    while True:
+        size = _scaled((alpha.shape[0], alpha.shape[1]), side / longer)
+        share = _reduced(alpha, size).astype(np.float32) / 255
+        trimap = of_map(share, max(1.0, pixel * side / longer))
+        if np.count_nonzero(trimap.unknown) <= UNKNOWNS or side <= _LEAST:
+            return size, trimap
+        side = max(_LEAST, side * 3 // 4)
+
+
+def _further(size: Size, last: Size) -> Iterator[Size]:
+    """Sizes up to the last one, evenly, each at most twice the one before."""
+    factor = max(last) / max(size)
+    steps = math.ceil(math.log2(factor) - 1e-9)
+    for step in range(1, steps):
+        yield _scaled(last, factor ** (step / steps - 1))
+    if steps > 0:
+        yield last
+
+
+def _scaled(size: Size, factor: float) -> Size:
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _reduced(plane: np.ndarray, size: Size) -> np.ndarray:
+    if plane.shape[:2] == size:
+        return plane
+    return cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA)
