@@ -91,7 +91,7 @@ def remove(
         format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
             what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
-            ``square``, ``size``, ``clean``, ``matting``, ``presence``,
+            ``square``, ``size``, ``clean``, ``solid``, ``matting``, ``presence``,
             ``hard``.
 
     Returns:
