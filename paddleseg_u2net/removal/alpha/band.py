@@ -16,7 +16,7 @@ from paddleseg_u2net.removal.alpha.trimap import Trimap, of_map, of_solved
 _FIRST, _LEAST = 700, 300
 # How much the map counts at the first size, where it decides only what colours do not, and at each
 # further size the solution at the one before.
-_TIE_FIRST, _TIE = 1e-6, 1e-3
+_TIE_FIRST, _TIE = 1e-6, 3e-3
 
 Size = Tuple[int, int]
 """Height and width."""
