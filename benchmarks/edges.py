@@ -36,7 +36,7 @@ from paddleseg_u2net.io.images import write_png
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal import Options, Remover
 
-OURS = {"plain": Options()}
+OURS = {"plain": Options(), "band": Options(matting="band")}
 THEIRS: Dict[str, Dict[str, Any]] = {
     "rembg": {},
     "rembg -dc": {"decontaminate": True},

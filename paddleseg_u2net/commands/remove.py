@@ -47,7 +47,7 @@ from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
 from paddleseg_u2net.removal import Options, Remover, Scene
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
-from paddleseg_u2net.removal.options import ONLY
+from paddleseg_u2net.removal.options import MATTING, ONLY
 from paddleseg_u2net.removal.presence import PRESENT
 from paddleseg_u2net.removal.words import WORDS, options_of
 
@@ -105,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("edges and bodies").add_argument
     add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
         f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--matting", choices=MATTING, default=MATTING[0], help="band: the opacity of edges from "
+        "the image's colours, hair by hair")  # fmt: skip
     add("--hard", action="store_true", help="edges without anything between opaque and transparent")
     add("--presence", nargs="?", const=PRESENT, default=0.0, type=float, metavar="LEAST",
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "

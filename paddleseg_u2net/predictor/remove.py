@@ -78,6 +78,8 @@ def remove(
 
     Args:
         data: see `Picture`. Arrays are RGB, not OpenCV's BGR.
+        alpha_matting: the opacity of edges is solved anew, as ``matting="band"``, which chooses its
+            band by itself: its thresholds and its size have no effect.
         session: what `new_session` gives, or a `Predictor`; None: one of `MODEL`, made once.
         only_mask: the opacity alone, as ``only="mask"``.
         post_process_mask: hard edges, as ``hard=True``.
@@ -89,7 +91,8 @@ def remove(
         format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
             what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
-            ``square``, ``size``, ``clean``, ``presence``, ``hard``.
+            ``square``, ``size``, ``clean``, ``matting``, ``presence``,
+            ``hard``.
 
     Returns:
         What ``data`` is: a file's content of a file's content, a Pillow picture of a Pillow picture
@@ -104,7 +107,9 @@ def remove(
         OSError: the file cannot be written.
     """
     check_words(options, "remove")
-    asked = rembg_words(only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model)
+    asked = rembg_words(
+        only_mask, post_process_mask, bgcolor, vitmatte, vitmatte_model, alpha_matting
+    )
     for name in asked.keys() & options.keys():
         if asked[name] != options[name]:
             raise ValueError(f"{name}: it is said twice, by an argument of rembg's too")

@@ -11,6 +11,7 @@ def rembg_words(
     bgcolor: Optional[Sequence[int]] = None,
     vitmatte: bool = False,
     vitmatte_model: Optional[str] = None,
+    alpha_matting: bool = False,
 ) -> Dict[str, Any]:
     """Give what rembg's arguments say as arguments of `options_of`; what is not said is left out.
 
@@ -18,6 +19,7 @@ def rembg_words(
         only_mask: the opacity alone.
         post_process_mask: hard edges; see `alpha.hardened`.
         bgcolor: red, green, blue and perhaps opacity, 0 to 255. A mask has no background.
+        alpha_matting: the opacity of edges is solved anew.
 
     Raises:
         ValueError: there is nothing like it here: ``vitmatte``, another network.
@@ -32,6 +34,8 @@ def rembg_words(
         words["only"] = "mask"
     if post_process_mask:
         words["hard"] = True
+    if alpha_matting:
+        words["matting"] = "band"
     if bgcolor is not None:
         if isinstance(bgcolor, str) or len(bgcolor) not in (3, 4):
             raise ValueError(

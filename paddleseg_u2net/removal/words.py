@@ -24,6 +24,7 @@ def options_of(
     square: bool = False,
     size: Union[str, int, Tuple[int, int], None] = None,
     clean: Union[bool, float, None] = None,
+    matting: str = "off",
     presence: float = 0.0,
     hard: bool = False,
     may_read_files: bool = True,
@@ -38,6 +39,7 @@ def options_of(
         size: ``(width, height)``, ``"800x600"``, or one number for a square.
         clean: drop specks and fill pinholes: True, or the least share of the largest object's area
             that is kept.
+        matting: ``band`` solves the opacity of edges anew, ``off`` leaves the map's.
         presence: of less than this, 0 to 1, nothing is kept.
         hard: edges without anything between 0 and 255.
         may_read_files: whether a background may be a path; never for words of somebody else's.
@@ -53,6 +55,7 @@ def options_of(
         crop=_crop(crop, square),
         size=parse_size(str(size)) if isinstance(size, (str, int)) else size,
         clean=(CLEAN if clean else None) if isinstance(clean, bool) else clean,
+        matting=matting,
         presence=presence,
         hard=hard,
     )

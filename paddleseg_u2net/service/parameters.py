@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from paddleseg_u2net.io.images import TooManyPixels
 from paddleseg_u2net.removal import Options, options_of, rembg_words
 from paddleseg_u2net.removal.encoding import FORMATS, Encoding
+from paddleseg_u2net.removal.options import MATTING
 from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.text import did_you_mean
 
@@ -42,6 +43,11 @@ class RemoveParameters(BaseModel):
         "false",
         description="true: drop specks and fill pinholes; or the least share of the largest "
         "object's area that is kept",
+    )
+    matting: str = Field(
+        "off",
+        description="band: the opacity of edges from the picture's colours",
+        json_schema_extra={"enum": list(MATTING)},
     )
     presence: float = Field(0.0, ge=0, le=1, description="Of less than this nothing is kept")
     hard: bool = Field(False, description="Edges without anything half transparent")
@@ -79,6 +85,7 @@ class RemoveParameters(BaseModel):
             "square": self.square,
             "size": self.size,
             "clean": _number("clean", _switch(self.clean)),
+            "matting": self.matting,
             "presence": self.presence,
             "hard": self.hard,
         }
@@ -86,7 +93,9 @@ class RemoveParameters(BaseModel):
             words["background"] = scene
         given = {*self.model_fields_set, *(["background"] if scene is not None else [])}
         colour = None if self.bgc is None else _colour(self.bgc)
-        for name, value in rembg_words(self.om, self.ppm, colour, self.vm).items():
+        for name, value in rembg_words(
+            self.om, self.ppm, colour, self.vm, alpha_matting=self.a
+        ).items():
             if name in given and words[name] != value:
                 raise ValueError(f"{name}: it is said twice, by a parameter of rembg's too")
             words[name] = value

@@ -1,9 +1,12 @@
 """The commands on real photographs, where the reference data is at hand."""
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from paddleseg_u2net.commands import main
 
@@ -39,3 +42,26 @@ def test_masks_of_another_size_stop_the_run_with_both_sizes(shared, tmp_path, ca
     sizes = r"masks/\S+\.png: expected the size of its image \S+, \d+x\d+, got \d+x\d+"
     assert re.search(sizes, error)
     assert "train_dataset.mismatched_masks: resize" in error
+
+
+def test_the_foreground_of_photographs_is_the_true_one(shared, tmp_path):
+    """A tenth of ECSSD's photographs here, by the published weights, whose MAE is the paper's."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photos = sorted((shared / "data/ecssd_300/images").iterdir())[::30]
+    for path in photos:
+        (folder / path.name).symlink_to(path)
+    words = ["remove", str(folder), "-o", str(tmp_path / "out"), "--only", "mask"]
+    words += ["--json", str(tmp_path / "told.json"), "--presence"]
+    assert main(words[0], [*words[1:], "--model", str(shared / "weights/u2netp_rembg.onnx")]) == 0
+    told = json.loads((tmp_path / "told.json").read_text())["pictures"]
+    assert len(told) == len(photos) == 10
+    errors = []
+    for entry, path in zip(told, photos):
+        true = Image.open(shared / f"data/ecssd_300/ground_truth_mask/{path.stem}.png").convert("L")
+        found = np.array(Image.open(entry["output"])) / 255
+        true = np.array(true) / 255
+        errors.append(np.abs(found - true).mean())
+        assert entry["found"] and entry["presence"] > 0.5
+        assert entry["area"] == pytest.approx((found > 0.5).mean(), abs=1e-6)
+    assert np.mean(errors) < 0.06
