@@ -52,9 +52,11 @@ def test_pictures_are_those_of_predict(photos, model):
     assert main("remove", ["photos", "cut", *model]) == 0
     words = ["--image_path", "photos", "--save_dir", "result", "--pictures", "cutout"]
     assert main("predict", [*words, f"{name}_path", path, *opts]) == 0
-    found = tree(photos / "cut")
-    assert sorted(found) == ["a.png", "deep/b.png"]
-    assert found == tree(photos / "result/cutout")
+    assert sorted(tree(photos / "cut")) == ["a.png", "deep/b.png"]
+    for name in ("a.png", "deep/b.png"):
+        mode, found = opened(f"cut/{name}")
+        assert mode == "RGBA"
+        np.testing.assert_array_equal(found, opened(f"result/cutout/{name}")[1])
 
 
 def test_beside_the_images_and_again(photos, model, capsys):

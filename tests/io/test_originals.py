@@ -223,3 +223,20 @@ def test_pillow_pictures_are_read_as_their_files(tmp_path):
     np.testing.assert_array_equal(
         convert_original(Image.fromarray(grey)).picture, np.dstack([grey] * 3)
     )
+
+
+def test_a_resolution_that_is_not_told(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    assert decode_original(saved(Image.new("RGB", (9, 7)), "TIFF")).metadata.dpi is None
+    path = tmp_path / "a.tif"
+    for resolution, unit, dpi in (
+        ((1, 1), "NONE", None),
+        ((300, 150), "INCH", (300, 150)),
+        ((100, 50), "CENTIMETER", (254, 127)),
+    ):
+        tifffile.imwrite(path, noise(5, 6), resolution=resolution, resolutionunit=unit)
+        assert read_original(path).metadata.dpi == dpi
+    turned = {"exif": Image.Exif()}
+    turned["exif"][0x0112] = 6
+    content = saved(Image.new("RGB", (9, 7)), "TIFF", dpi=(300, 150), **turned)
+    assert decode_original(content).metadata.dpi == (150, 300)

@@ -21,7 +21,6 @@ from PIL import Image
 from paddleseg_u2net.service import Settings, create_app
 from tests.io.test_originals import icc
 from tests.service.asking import decoded, encoded
-from tests.service.conftest import bright_remover
 
 CHROMIUM = Path("/usr/bin/chromium")
 # Loaded machines are slow; whoever waits for a condition does not wait longer than it takes.
@@ -40,10 +39,17 @@ class Graded:
         return 12 * batch[:, :1]
 
 
+class Dark(Graded):
+    """The other way round."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        return -super().__call__(batch)
+
+
 @contextlib.contextmanager
-def serving(network: Any = None, **settings: Any) -> Iterator[str]:
-    """The address of a service that runs, in a thread."""
-    app = create_app(Settings(**settings), {"bright": bright_remover(network)})
+def serving(models: Any) -> Iterator[str]:
+    """The address of a service of removers by their names, in a thread."""
+    app = create_app(Settings(), models)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -250,11 +256,14 @@ def upload(name: str, content: bytes) -> dict:
 
 
 def graded(width: int = 160, height: int = 120, seed: int = 0) -> np.ndarray:
-    """A picture whose red goes from 0 to 255 from left to right; green and blue are anything."""
+    """A picture of a red bar, which fades to the left; green and blue are anything."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
     picture = np.array(small.resize((width, height), Image.BICUBIC))
-    picture[..., 0] = np.linspace(0, 255, width).astype(np.uint8)
+    share = np.linspace(0, 1, width)
+    red = np.select([share < 0.3, share < 0.6], [0, 80 + 95 * (share - 0.3) / 0.3], 255)
+    picture[..., 0] = 0
+    picture[height // 4 : 3 * height // 4, :, 0] = red
     return picture
 
 

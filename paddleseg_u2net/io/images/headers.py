@@ -18,6 +18,7 @@ from paddleseg_u2net.io.images.opening import (
 )
 
 _ORIENTATION_TAG, _WIDTH_TAG, _HEIGHT_TAG = 0x0112, 0x0100, 0x0101
+_INCH, _UNITS = 2, {2: 1.0, 3: 2.54}  # of resolutions: per inch, per centimetre
 _ACROSS_TAG, _DOWN_TAG, _UNIT_TAG = 0x011A, 0x011B, 0x0128
 _SIDEWAYS = (5, 6, 7, 8)
 _FEW_BITS = re.compile(r"^(?:1|[LP];([124]))$")
@@ -114,7 +115,9 @@ def image_size(path: PathLike) -> Tuple[int, int]:
 
 def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
     try:
-        found = picture.info["dpi"] if "dpi" in picture.info else _exif_resolution(picture)
+        # Of a TIFF file that tells none Pillow says 1 dpi.
+        told = "dpi" in picture.info and picture.format != "TIFF"
+        found = picture.info["dpi"] if told else _exif_resolution(picture)
         across, down = (float(value) for value in found)
     except Exception:  # missing, damaged, or a fraction of 0
         return None
@@ -123,7 +126,7 @@ def _resolution(picture: Any) -> Optional[Tuple[float, float]]:
 
 
 def _exif_resolution(picture: Any) -> Tuple[float, float]:
-    """Of formats that have no other place for it."""
+    """Of formats that have no other place for it; KeyError if there is none."""
     exif = Image.Image.getexif(picture)
-    factor = 2.54 if exif.get(_UNIT_TAG, 2) == 3 else 1.0
+    factor = _UNITS[exif.get(_UNIT_TAG, _INCH)]
     return exif[_ACROSS_TAG] * factor, exif[_DOWN_TAG] * factor

@@ -6,7 +6,7 @@ import { Frame, cropBox, inside } from "./crop.js";
 import { FORMATS, backdrop, finished, writable } from "./finish.js";
 import { List } from "./list.js";
 import { Picture, SizeError, dropped } from "./picture.js";
-import { Queue, fetchColours } from "./queue.js";
+import { Queue, abilities, fetchColours } from "./queue.js";
 import { Stage } from "./stage.js";
 import { fileName, save, zip } from "./save.js";
 
@@ -321,12 +321,23 @@ for (const type of ["dragenter", "dragover", "dragleave", "drop"])
     if (type === "drop") dropped(event.dataTransfer).then(add);
   });
 
-for (const input of all("#panel :is(input, select):not([type=number], [type=checkbox])"))
+for (const input of all("#panel :is(input, select):not([type=number], #refinements *)"))
   input.addEventListener("input", readSettings);
 $("refinements").onchange = () => {
-  const checked = all("#refinements input:checked").map(({ name, value }) => [name, value]);
-  queue.refine(Object.fromEntries(checked));
+  const said = all("#refinements :is(input:checked, select:has(option))");
+  queue.refine(Object.fromEntries(said.map(({ name, value }) => [name, value])));
 };
+
+/** Offers what the service has; a choice of models only where there are several. */
+async function offer() {
+  const { models, parameters } = await abilities().catch(() => ({ models: [], parameters: [] }));
+  if (models.length > 1)
+    $("refinements").querySelector("select").append(...models.map((name) => new Option(name)));
+  for (const input of all("#refinements :is(input, select)"))
+    input.closest("label").hidden =
+      input.name === "model" ? models.length < 2 : !parameters.includes(input.name);
+  $("refinements").hidden = !parameters.length;
+}
 for (const button of all("#swatches button")) {
   button.style.setProperty("--colour", button.dataset.colour);
   button.onclick = () => (($("colour").value = button.dataset.colour), readSettings());
@@ -407,6 +418,7 @@ async function start() {
   $("trouble").hidden = !what;
   if (what) return ($("trouble").textContent = word("old_browser", { what }));
   for (const name of await writable()) $("format").append(new Option(name, name));
+  offer();
   readSettings();
   tellAll();
 }

@@ -86,6 +86,14 @@ export async function fetchColours(picture) {
   }
 }
 
+/** What the service has: the names of its models and of its parameters. */
+export async function abilities() {
+  const asked = ["health", "openapi.json"].map(async (at) => (await fetch(at)).json());
+  const [{ models }, { paths }] = await Promise.all(asked);
+  const { content } = paths["/api/remove"].post.requestBody;
+  return { models, parameters: Object.keys(content["multipart/form-data"].schema.properties) };
+}
+
 /** One answer of the service as a PNG; waits as long as a busy service says. */
 export async function ask(picture, only) {
   const form = new FormData();

@@ -51,6 +51,9 @@ const WORDS = {
       "Paint on the picture. With the keyboard: arrow keys move the brush (with Shift further), " +
       "Space paints, K keeps, E erases, [ and ] change the size, Ctrl+Z undoes.",
     refine: "For all pictures",
+    model: "Model",
+    matting: "Finer hair and fur (slower)",
+    solid: "Nothing translucent inside",
     clean: "Drop specks, fill pinholes",
     brush_down: "Brush down",
     brush_up: "Brush up",
@@ -157,6 +160,9 @@ const WORDS = {
       "直接在图片上涂抹。键盘操作：方向键移动画笔（按住 Shift 移动更快），空格键涂抹，" +
       "K 保留，E 擦除，[ 和 ] 调整大小，Ctrl+Z 撤销。",
     refine: "对所有图片",
+    model: "模型",
+    matting: "精细发丝与毛发（较慢）",
+    solid: "主体内部不透明",
     clean: "去除杂点，填补小孔",
     brush_down: "落笔",
     brush_up: "抬笔",
