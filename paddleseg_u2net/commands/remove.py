@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("edges and bodies").add_argument
     add("--clean", nargs="?", const=CLEAN, type=float, metavar="SHARE", help="drop objects of less "
         f"than a share (else {CLEAN}) of the largest one's area, and fill pinholes")  # fmt: skip
+    add("--solid", action="store_true", help="bodies are opaque inside; rims, hair and glass stay")
     add("--matting", choices=MATTING, default=MATTING[0], help="band: the opacity of edges from "
         "the image's colours, hair by hair")  # fmt: skip
     add("--hard", action="store_true", help="edges without anything between opaque and transparent")

@@ -77,7 +77,7 @@ def remove(
         format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
             what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
-            ``square``, ``size``, ``clean``, ``matting``, ``presence``, ``hard``.
+            ``square``, ``size``, ``clean``, ``solid``, ``matting``, ``presence``, ``hard``.
 
     Returns:
         What ``data`` is: a file's content of a file's content, a Pillow picture of a Pillow picture

@@ -27,6 +27,7 @@ class Options:
             transparency, fills the rest.
         clean: objects with less than this share, 0 to 1, of the largest one's area are dropped, and
             pinholes filled; None leaves all. See `alpha.cleaned`.
+        solid: whether bodies are opaque inside. See `alpha.solidified`.
         matting: ``band`` solves the opacity around the object's edges anew, from the picture's
             colours, and makes the rest 0 or 255; ``off`` leaves the map's. See `alpha.matted`.
         presence: of less than this, 0 to 1, nothing is kept; 0: the foreground is kept however
@@ -42,6 +43,7 @@ class Options:
     crop: Optional[Crop] = None
     size: Optional[Size] = None
     clean: Optional[float] = None
+    solid: bool = False
     matting: str = MATTING[0]
     presence: float = 0.0
     hard: bool = False

@@ -24,6 +24,7 @@ def options_of(
     square: bool = False,
     size: Union[str, int, Tuple[int, int], None] = None,
     clean: Union[bool, float, None] = None,
+    solid: bool = False,
     matting: str = "off",
     presence: float = 0.0,
     hard: bool = False,
@@ -39,6 +40,7 @@ def options_of(
         size: ``(width, height)``, ``"800x600"``, or one number for a square.
         clean: drop specks and fill pinholes: True, or the least share of the largest object's area
             that is kept.
+        solid: bodies are opaque inside.
         matting: ``band`` solves the opacity of edges anew, ``off`` leaves the map's.
         presence: of less than this, 0 to 1, nothing is kept.
         hard: edges without anything between 0 and 255.
@@ -55,6 +57,7 @@ def options_of(
         crop=_crop(crop, square),
         size=parse_size(str(size)) if isinstance(size, (str, int)) else size,
         clean=(CLEAN if clean else None) if isinstance(clean, bool) else clean,
+        solid=solid,
         matting=matting,
         presence=presence,
         hard=hard,

@@ -44,6 +44,7 @@ def create_app(settings: Settings, models: Optional[Mapping[str, Remover]] = Non
         description="Pictures without their background.",
         docs_url=None,  # its page is fetched from another host
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.service = service

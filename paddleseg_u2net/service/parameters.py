@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +44,7 @@ class RemoveParameters(BaseModel):
         description="true: drop specks and fill pinholes; or the least share of the largest "
         "object's area that is kept",
     )
+    solid: bool = Field(False, description="Bodies are opaque inside; rims, hair and glass stay")
     matting: str = Field(
         "off",
         description="band: the opacity of edges from the picture's colours",
@@ -59,7 +60,7 @@ class RemoveParameters(BaseModel):
     om: bool = Field(False, description="As rembg's: only=mask")
     ppm: bool = Field(False, description="As rembg's: hard")
     bgc: Optional[str] = Field(None, description="As rembg's: background R,G,B or R,G,B,A")
-    a: bool = Field(False, description="As rembg's: alpha matting")
+    a: bool = Field(False, description="As rembg's: matting=band")
     af: int = Field(240, ge=0, le=255, description="As rembg's; without effect")
     ab: int = Field(10, ge=0, le=255, description="As rembg's; without effect")
     ae: int = Field(10, ge=0, description="As rembg's; without effect")
@@ -85,6 +86,7 @@ class RemoveParameters(BaseModel):
             "square": self.square,
             "size": self.size,
             "clean": _number("clean", _switch(self.clean)),
+            "solid": self.solid,
             "matting": self.matting,
             "presence": self.presence,
             "hard": self.hard,
@@ -124,6 +126,17 @@ def checked(kind: Type[Parameters], fields: Mapping[str, str]) -> Parameters:
         first = error.errors()[0]
         told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r:.100}"
         raise ServiceError(400, "invalid_parameter", told) from error
+
+
+def _rembg(given: RemoveParameters, colour: Optional[Sequence[int]]) -> Dict[str, Any]:
+    """What rembg's parameters say, in this project's words."""
+    return rembg_words(
+        only_mask=given.om,
+        post_process_mask=given.ppm,
+        bgcolor=colour,
+        vitmatte=given.vm,
+        alpha_matting=given.a,
+    )
 
 
 @contextlib.contextmanager

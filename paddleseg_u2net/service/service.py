@@ -8,6 +8,7 @@ import time
 from typing import Awaitable, Callable, Mapping, Optional, Tuple
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from paddleseg_u2net.log import logger
@@ -113,6 +114,8 @@ class Asked:
         except asyncio.TimeoutError as error:
             told = "the body took too long to come"
             raise ServiceError(408, "out_of_time", told, {"Connection": "close"}) from error
+        except ClientDisconnect as error:
+            raise Cancelled from error
         self.service.metrics.received.inc(sum(map(len, sent.files.values())))
         return sent
 

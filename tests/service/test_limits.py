@@ -137,17 +137,21 @@ def test_a_full_queue_refuses_and_never_grows(make):
     asyncio.run(run())
 
 
+def _scope(headers) -> dict:
+    return {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+        "path": "/api/remove", "raw_path": b"/api/remove", "query_string": b"", "scheme": "http",
+        "headers": [(name.lower(), value) for name, value in headers], "server": ("test", 80),
+        "client": ("127.0.0.1", 1), "root_path": "", "state": {},
+    }  # fmt: skip
+
+
 async def _asgi(app, leaves: asyncio.Event):
     """Send a picture without httpx, as a client that leaves when it is told to."""
     request = httpx.Request("POST", "http://test/api/remove", files={"file": encoded(square())})
     body, sent = request.read(), []
     messages = [{"type": "http.request", "body": body, "more_body": False}]
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
-        "path": "/api/remove", "raw_path": b"/api/remove", "query_string": b"", "scheme": "http",
-        "headers": [(k.lower(), v) for k, v in request.headers.raw], "server": ("test", 80),
-        "client": ("127.0.0.1", 1), "root_path": "", "state": {},
-    }  # fmt: skip
+    scope = _scope(request.headers.raw)
 
     async def receive():
         if messages:
@@ -181,6 +185,30 @@ def test_who_leaves_frees_the_place_and_the_work_is_not_begun(make):
         assert network.count == 1  # the second was never begun
 
     asyncio.run(run())
+
+
+def test_who_leaves_while_sending_is_counted_and_no_error(make, caplog):
+    client = make()
+
+    async def run():
+        messages = [{"type": "http.request", "body": b"--x", "more_body": True}]
+
+        async def receive():
+            return messages.pop() if messages else {"type": "http.disconnect"}
+
+        async def send(message):
+            pass
+
+        headers = [
+            (b"content-type", b"multipart/form-data; boundary=x"),
+            (b"content-length", b"99"),
+        ]
+        await client.app(_scope(headers), receive, send)
+
+    asyncio.run(run())
+    text = client.get("/metrics").text
+    assert 'u2net_requests_total{api="/api/remove",outcome="left"} 1.0' in text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_work_of_who_left_ends_at_its_next_step(make):

@@ -10,6 +10,7 @@ from paddleseg_u2net.io.images import eight_bit
 from paddleseg_u2net.removal.alpha.band import matted
 from paddleseg_u2net.removal.alpha.clean import cleaned
 from paddleseg_u2net.removal.alpha.hard import hardened
+from paddleseg_u2net.removal.alpha.solid import solidified
 from paddleseg_u2net.removal.options import Options
 
 
@@ -21,7 +22,7 @@ def refined(
     Args:
         picture: uint8 or uint16, (H, W, 3) or (H, W, 4).
         alpha: the map at the picture's size, uint8 (H, W).
-        options: its ``hard``, ``clean`` and ``matting`` count, in this order.
+        options: its ``hard``, ``clean``, ``solid`` and ``matting`` count, in this order.
         pixel: how many of the picture's pixels are one of the network's map.
     """
     notes: List[str] = []
@@ -29,6 +30,8 @@ def refined(
         alpha = hardened(alpha)
     if options.clean is not None:
         alpha = cleaned(alpha, options.clean)
+    if options.solid:
+        alpha = solidified(alpha, pixel)
     if options.matting == "band":
         colours = eight_bit(picture) if picture.dtype == np.uint16 else picture
         alpha, note = matted(np.ascontiguousarray(colours[..., :3]), alpha, pixel)
