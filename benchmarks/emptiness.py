@@ -1,6 +1,8 @@
 """Pictures without an object: drawn ones, and what is left of photographs beside their masks.
 
-python benchmarks/emptiness.py SHEET.webp    # one of each drawn kind, to look at
+python benchmarks/emptiness.py SHEET.webp [--model WEIGHTS]
+
+One of each drawn kind, to look at; under it the mask that it gets, and its presence.
 """
 
 import argparse
@@ -282,15 +284,27 @@ def _overlap(a: Tuple[int, ...], b: Tuple[int, ...]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    from paddleseg_u2net.predictor.load import load_model
+    from paddleseg_u2net.removal import Options, Remover
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("sheet", type=Path)
+    parser.add_argument("--model", default="u2netp")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    pictures = [draw(name, arguments.seed) for name in KINDS]
-    cells = [cv2.resize(picture, (150, 110), interpolation=cv2.INTER_AREA) for picture in pictures]
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % 6)
-    rows = [np.hstack(cells[at : at + 6]) for at in range(0, len(cells), 6)]
-    Image.fromarray(np.vstack(rows)).save(arguments.sheet)
+    model = load_model(arguments.model)
+    remover = Remover(model.pipeline)
+    cells = []
+    for name in KINDS:
+        picture = draw(name, arguments.seed)
+        found = remover(picture, Options(only="mask"))
+        pair = picture, np.repeat(found.picture[..., None], 3, 2)
+        cell = np.vstack([cv2.resize(one, (96, 72), interpolation=cv2.INTER_AREA) for one in pair])
+        text = f"{found.presence:.2f}"
+        cv2.putText(cell, text, (63, 138), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 120, 0), 1)
+        cells.append(np.pad(cell, ((2, 2), (2, 2), (0, 0)), constant_values=128))
+    rows = [np.hstack(cells[at : at + 11]) for at in range(0, len(cells), 11)]
+    Image.fromarray(np.vstack(rows)).save(arguments.sheet, quality=70)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, NamedTuple, Sequence, Tuple, Union
 
 import machine
 import numpy as np
@@ -42,6 +42,7 @@ GROUPS = (OBJECTS, HARDER, BESIDE, DRAWN)
 _WEIGHTS = {OBJECTS: 1.0, HARDER: 0.5, BESIDE: 1.0, DRAWN: 0.5}
 _EACH = 24  # drawings of a kind
 _KEPT = 0.95
+_LEAST = (0.1, 0.25, 0.5, 0.9)  # thresholds of the first table
 
 
 class Case(NamedTuple):
@@ -137,25 +138,31 @@ def auc(objects: np.ndarray, empty: np.ndarray) -> float:
 
 
 def report(found: Sequence[Found]) -> None:
+    """Tables of the held-out half."""
     held = [one for one in found if one.held_out]
     scores = {
         group: np.array([one.score for one in held if one.group == group]) for group in GROUPS
     }
     objects, empty = scores[OBJECTS], np.concatenate([scores[BESIDE], scores[DRAWN]])
-    threshold = float(np.quantile(objects, 1 - _KEPT))
+    fifth = float(np.sort(objects)[int((1 - _KEPT) * len(objects))])
+    columns = {
+        "photographs kept": objects,
+        "made harder": scores[HARDER],
+        "false alarms": empty,
+        BESIDE: scores[BESIDE],
+        DRAWN: scores[DRAWN],
+    }
     print(f"\nheld out: {len(objects)} photographs, {len(empty)} empty pictures")
-    print(f"threshold that keeps {_KEPT:.0%} of the photographs: {threshold:.3f}\n")
-    print(f"| empty | pictures | AUC | false alarms at {_KEPT:.0%} kept | at {PRESENT} |")
-    print("| --- | --- | --- | --- | --- |")
-    rows = {"all": empty, BESIDE: scores[BESIDE], DRAWN: scores[DRAWN]}
-    for name, values in rows.items():
-        shares = " | ".join(f"{np.mean(values >= at):.1%}" for at in (threshold, PRESENT))
-        print(f"| {name} | {len(values)} | {auc(objects, values):.4f} | {shares} |")
-    print(f"\n| with an object | pictures | kept at {threshold:.3f} | at {PRESENT} |")
-    print("| --- | --- | --- | --- |")
+    print(f"{_KEPT:.0%} of the photographs are kept at {fifth:.3f}\n")
+    print(f"| `--presence` | {' | '.join(columns)} |\n| {'--- | ' * (len(columns) + 1)}")
+    for least in sorted((*_LEAST, fifth)):
+        print(f"| {least:.2g} | {_shares(columns.values(), least)} |")
+    areas = (f"{auc(objects, values):.4f}" for values in (empty, scores[BESIDE], scores[DRAWN]))
+    print(f"| ROC AUC | | | {' | '.join(areas)} |")
+    print(f"\n| with an object | pictures | kept at {fifth:.2g} | at {PRESENT} |\n| {'--- | ' * 4}")
     for group in (OBJECTS, HARDER):
         for kind, values in _by_kind(held, group).items():
-            shares = " | ".join(f"{np.mean(values >= at):.1%}" for at in (threshold, PRESENT))
+            shares = " | ".join(_shares([values], least) for least in (fifth, PRESENT))
             print(f"| {kind} | {len(values)} | {shares} |")
     loud = {
         kind: f"{int((values >= PRESENT).sum())} of {len(values)}"
@@ -163,6 +170,10 @@ def report(found: Sequence[Found]) -> None:
         if (values >= PRESENT).any()
     }
     print(f"\ndrawn kinds with false alarms at {PRESENT}: {loud or 'none'}")
+
+
+def _shares(scores: Iterable[np.ndarray], least: float) -> str:
+    return " | ".join(f"{np.mean(values >= least):.1%}" for values in scores)
 
 
 def _by_kind(found: Sequence[Found], group: str) -> Dict[str, np.ndarray]:
@@ -207,14 +218,17 @@ def _wait(worker: "subprocess.Popen[str]") -> None:
         raise SystemExit("rembg ended; see its lines above")
 
 
-def show_other(path: Path, first: Pipeline, some: List[Case]) -> None:
+def show_others(paths: Sequence[Path], first: Pipeline, some: Sequence[Case]) -> None:
     """How far the scores of other weights are from the first's."""
-    model = load_model(path, threads=1)
-    pairs = np.array([[look(p, case).score for p in (first, model.pipeline)] for case in some])
-    apart = np.abs(pairs[:, 0] - pairs[:, 1])
-    turned = ((pairs >= PRESENT).sum(1) == 1).sum()
-    print(f"{path.name} ({model.choice.backend}): scores differ by {apart.mean():.4f} in the mean, "
-          f"{apart.max():.3f} at most; {turned} of {len(some)} decisions change")  # fmt: skip
+    own = np.array([look(first, case).score for case in some])
+    print(f"\nscores of {len(some)} of the held-out pictures")
+    for path in paths:
+        model = load_model(path, threads=1)
+        scores = np.array([look(model.pipeline, case).score for case in some])
+        apart = np.abs(scores - own)
+        turned = ((scores >= PRESENT) != (own >= PRESENT)).sum()
+        print(f"{path.name} ({model.choice.backend}): {apart.mean():.4f} from the first's in the "
+              f"mean, {apart.max():.3f} at most; {turned} decisions are others")  # fmt: skip
 
 
 def _milliseconds(probability: np.ndarray) -> float:
@@ -256,8 +270,7 @@ def main() -> None:
     show_rival(arguments.rembg_python, arguments.weights, empty)
     if arguments.other:
         some = list(itertools.islice(cases(*size), 0, None, arguments.step))
-        for path in arguments.other:
-            show_other(path, model.pipeline, some)
+        show_others(arguments.other, model.pipeline, some)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ COMMANDS = {
 # What is not part of a light install, and the extra that has it.
 EXTRAS = {
     "fastapi": "serve",
+    "fsspec": "ray",
     "paddle": "cpu",
     "paddleseg": "cpu",
     "prometheus_client": "serve",

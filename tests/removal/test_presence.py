@@ -100,7 +100,7 @@ def test_of_several_classes_all_but_the_first_count():
     assert presence(one[None].astype(np.float64)) == pytest.approx(presence(one[None]))
 
 
-def test_every_type_of_output_is_seen_before_it_is_stretched():
+def test_every_output_type_is_seen_before_stretching():
     """Networks that say the same as logits, as probabilities, and as class numbers."""
     logits = (20 * disc(64, blur=0.3) - 17)[None].astype(np.float32)  # 0.95 in the middle
     sure = 1 / (1 + np.exp(-logits))

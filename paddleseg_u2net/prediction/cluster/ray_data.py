@@ -117,7 +117,12 @@ def _start(ray: Any, **how: Any) -> None:
         with warnings.catch_warnings(), _without_stderr():
             warnings.simplefilter("ignore")
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except ConnectionError as error:
+        raise RayError(
+            f"--ray {how.get('address', LOCAL)}: {error}. Is it there, and of the same versions of "
+            "Ray and Python? One that asks for a token needs RAY_AUTH_MODE=token here"
+        ) from error
+    except (ValueError, RuntimeError, OSError) as error:
         raise RayError(f"--ray {how.get('address', LOCAL)}: {error}") from error
     finally:  # Ray takes SIGTERM
         with contextlib.suppress(ValueError, TypeError):

@@ -130,7 +130,9 @@ class Worker:
 
     def _finish(self, rows: Sequence[Row], times: int) -> List[Dict[str, Any]]:
         steps, result = _Steps(self._remover, self._task), []
-        for item, error in pipelined(_fetched(rows), steps, MOST_PIXELS):
+        # Of the machine's cores others use the rest; two, since one waits for the store.
+        threads = max(2, self._task.loading.get("threads") or 0)
+        for item, error in pipelined(_fetched(rows), steps, MOST_PIXELS, threads):
             facts = {"identity": item.identity, **steps.facts.of.get(item.image, {})}
             if isinstance(error, _Unchanged):
                 facts = {"state": KEPT}
