@@ -258,6 +258,24 @@ def test_a_broken_file_and_a_retry(page, picture):
     page.wait("#choose")
 
 
+def test_a_busy_service_is_asked_again(page, picture, cut):
+    codes = ["out_of_time", "busy"]
+
+    def answer(route):
+        if not codes:
+            return route.continue_()
+        error = {"code": codes.pop(), "message": "not now"}
+        return route.fulfill(status=503, headers={"Retry-After": "1"}, json={"error": error})
+
+    page.tab.route("**/api/remove", answer)
+    page.drop(("a.png", encoded(picture)))
+    page.wait("#notice.failed :text('not now')")
+    assert not codes
+    page.tab.click("#notice button")
+    page.finished()
+    np.testing.assert_array_equal(page.downloaded(), cut)
+
+
 def test_nothing_found_can_be_painted(page):
     page.open(driven.graded()[:, :20])
     page.wait("#list .empty")

@@ -108,9 +108,15 @@ export async function ask(picture, only) {
       throw new Refused(word("unreachable"));
     });
     const wait = Number(response.headers.get("Retry-After"));
-    if (response.status !== 503 || !(wait > 0)) return understood(response);
+    if (!(wait > 0) || !(await isBusy(response))) return understood(response);
     await new Promise((resolve) => setTimeout(resolve, Math.min(wait, LONGEST_WAIT) * 1000));
   }
+}
+
+/** Whether it has no place now; what takes it too long would do so again. */
+async function isBusy(response) {
+  const said = await response.clone().json().catch(() => null);
+  return response.status === 503 && ["busy", undefined].includes(said?.error?.code);
 }
 
 async function understood(response) {
