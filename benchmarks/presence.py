@@ -209,8 +209,8 @@ def show_rival(python: Path, weights: Path, empty: Iterable[np.ndarray]) -> None
         worker.stdin.close()
         worker.wait()
     some, more = (np.mean(np.array(alarms) > least) for least in (0, 0.01))
-    print(f"\nrembg: something in {some:.1%} of the {len(alarms)} empty pictures, more than 1 % of "
-          f"the pixels in {more:.1%}")  # fmt: skip
+    print(f"\nrembg: something in {some:.1%} of {len(alarms)} of the empty pictures, more than 1 % "
+          f"of the pixels in {more:.1%}")  # fmt: skip
 
 
 def _wait(worker: "subprocess.Popen[str]") -> None:
@@ -252,7 +252,7 @@ def main() -> None:
     add("--each", type=int, default=_EACH, help="drawings of a kind, both halves")
     add("--rembg_python", type=Path, default=Path("/nowhere"), help="Python with rembg[cpu]")
     add("--other", type=Path, nargs="*", default=[], help="weights or exported folders")
-    add("--step", type=int, default=8, help="of so many pictures one is compared on those")
+    add("--step", type=int, default=8, help="rembg and those see one of so many")
     arguments = parser.parse_args()
     print(machine.describe(), flush=True)
     model = load_model(arguments.weights, backend=arguments.backend, threads=1)
@@ -267,10 +267,11 @@ def main() -> None:
         shown = ", ".join(f"{number:.{digits}f}" for number, digits in zip(numbers, (1, 2, 2)))
         print(f"\n_SHARPNESS, _LENGTH, _CONSTANT = {shown}")
     empty = (case.picture for case in cases(*size) if not shows(case))
-    show_rival(arguments.rembg_python, arguments.weights, empty)
+    some = itertools.islice(empty, 0, None, arguments.step)
+    show_rival(arguments.rembg_python, arguments.weights, some)
     if arguments.other:
-        some = list(itertools.islice(cases(*size), 0, None, arguments.step))
-        show_others(arguments.other, model.pipeline, some)
+        few = list(itertools.islice(cases(*size), 0, None, arguments.step))
+        show_others(arguments.other, model.pipeline, few)
 
 
 if __name__ == "__main__":

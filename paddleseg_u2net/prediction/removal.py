@@ -236,7 +236,7 @@ def _json(value: Any) -> str:
 def _found(removed: Removed, original: Original, encoding: Encoding) -> Dict[str, Any]:
     """What is told of a picture."""
     notes = [*original.notes, *removed.notes, *encoding.notes(removed.picture)]
-    if not removed.found:
+    if not (removed.found or removed.notes):  # such as that it was refused
         notes.append("nothing was found; the picture is written all the same")
     return {
         "presence": round(removed.presence, 4),
