@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Type, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -126,17 +126,6 @@ def checked(kind: Type[Parameters], fields: Mapping[str, str]) -> Parameters:
         first = error.errors()[0]
         told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r:.100}"
         raise ServiceError(400, "invalid_parameter", told) from error
-
-
-def _rembg(given: RemoveParameters, colour: Optional[Sequence[int]]) -> Dict[str, Any]:
-    """What rembg's parameters say, in this project's words."""
-    return rembg_words(
-        only_mask=given.om,
-        post_process_mask=given.ppm,
-        bgcolor=colour,
-        vitmatte=given.vm,
-        alpha_matting=given.a,
-    )
 
 
 @contextlib.contextmanager
