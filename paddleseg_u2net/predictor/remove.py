@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from PIL import Image
 
 from paddleseg_u2net.inference.backends import AUTO
-from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.io.images import (
-    Header,
-    Metadata,
-    Original,
-    PathLike,
-    convert_original,
-    decode_original,
-    eight_bit,
-    memory_named,
-    read_original,
-)
+from paddleseg_u2net.io.images import PathLike, memory_named
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.predictor.predictor import Picture, Predictor, as_picture
-from paddleseg_u2net.removal import (
-    FORMATS,
-    Encoding,
-    encode,
-    format_of_suffix,
-    options_of,
-    rembg_words,
-)
+from paddleseg_u2net.predictor.given import Given, Settings
+from paddleseg_u2net.predictor.predictor import Picture, Predictor
+from paddleseg_u2net.removal import options_of, rembg_words
 from paddleseg_u2net.removal.words import check_words
 
 MODEL = "u2netp"
 """What pictures are given to that come without a session."""
 
+# rembg's own thresholds and size for its band.
+_BAND = (240, 10, 10)
+_NO_EFFECT = (
+    "the thresholds and the erode size of alpha_matting have no effect: matting='band' finds its "
+    "band by itself"
+)
 # rembg's name for a file of one's own, and ONNX Runtime's for what computes.
 _CUSTOM = "u2net_custom"
 _DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "gpu"}
@@ -49,9 +35,9 @@ _usual: List[Predictor] = []
 def remove(
     data: Picture,
     alpha_matting: bool = False,
-    alpha_matting_foreground_threshold: int = 240,
-    alpha_matting_background_threshold: int = 10,
-    alpha_matting_erode_size: int = 10,
+    alpha_matting_foreground_threshold: int = _BAND[0],
+    alpha_matting_background_threshold: int = _BAND[1],
+    alpha_matting_erode_size: int = _BAND[2],
     session: Optional[Predictor] = None,
     only_mask: bool = False,
     post_process_mask: bool = False,
@@ -91,8 +77,7 @@ def remove(
         format, quality, keep_exif: of files and their content, see `removal.Encoding`; usually
             what the suffix of ``output`` says, or PNG.
         options: as `removal.options_of` takes them: ``only``, ``background``, ``crop``,
-            ``square``, ``size``, ``clean``, ``solid``, ``matting``, ``presence``,
-            ``hard``.
+            ``square``, ``size``, ``clean``, ``solid``, ``matting``, ``presence``, ``hard``.
 
     Returns:
         What ``data`` is: a file's content of a file's content, a Pillow picture of a Pillow picture
@@ -114,27 +99,24 @@ def remove(
         if asked[name] != options[name]:
             raise ValueError(f"{name}: it is said twice, by an argument of rembg's too")
     made = options_of(**{**asked, **options})
-    given = _Given(data, force_return_bytes)
-    target = given.target(output, format)
-    encoding = given.encoding(target, format, quality, keep_exif)
+    given = Given(data, force_return_bytes, output, Settings(format, quality, keep_exif))
     with memory_named(given.name):
         original = given.read()
         found = _session(session).remover(original.picture, made, original.metadata.profile)
     picture = found.picture
-    if encoding is None or bgcolor is not None:
+    if given.encoding is None or bgcolor is not None:
         picture = _with_opacity(picture)
-    notes = (*original.notes, *found.notes, *(encoding.notes(picture) if encoding else ()))
+    notes = [*original.notes, *found.notes, *given.lacks(picture)]
+    band = (
+        alpha_matting_foreground_threshold,
+        alpha_matting_background_threshold,
+        alpha_matting_erode_size,
+    )
+    if alpha_matting and band != _BAND:
+        notes.append(_NO_EFFECT)
     for note in notes:
         logger.warning(f"{given.name}: {note}")
-    if encoding is None:
-        return given.as_it_came(picture, original.metadata)
-    content = encode(picture, original.metadata, encoding, given.name)
-    if target is not None:
-        write_bytes(target, content)
-        return str(target) if isinstance(data, str) else target
-    if isinstance(data, (bytearray, memoryview)) and not force_return_bytes:
-        return type(data)(content)
-    return content
+    return given.back(picture, original.metadata)
 
 
 def new_session(
@@ -197,76 +179,6 @@ def _session(given: Optional[Predictor]) -> Predictor:
             f"{type(given).__module__}.{type(given).__name__}"
         )
     return given
-
-
-class _Given:
-    """What ``remove`` was given: how it is read, and as what it goes back.
-
-    ``path``: of a file that gets another one; ``is_file``: whether a file's content is made.
-    """
-
-    def __init__(self, data: Any, as_bytes: bool) -> None:
-        self.data = data
-        is_path = isinstance(data, (str, os.PathLike))
-        self.name = os.fspath(data) if is_path else "picture"
-        self.path = Path(data) if is_path and not as_bytes else None
-        self.is_file = is_path or as_bytes or isinstance(data, (bytes, bytearray, memoryview))
-
-    def read(self) -> Original:
-        """The picture, upright, and what goes along with it."""
-        if isinstance(self.data, (str, os.PathLike)):
-            return read_original(self.data)
-        if isinstance(self.data, (bytes, bytearray, memoryview)):
-            return decode_original(bytes(self.data))
-        if isinstance(self.data, Image.Image):
-            return convert_original(self.data)
-        return Original(as_picture(self.data), Header(), Metadata(), ())
-
-    def as_it_came(self, picture: np.ndarray, metadata: Metadata) -> Union[np.ndarray, Image.Image]:
-        """The finished picture, of what is no file."""
-        if not isinstance(self.data, Image.Image):
-            return picture
-        result = Image.fromarray(picture if picture.dtype == np.uint8 else eight_bit(picture))
-        if metadata.profile and picture.ndim == 3:
-            result.info["icc_profile"] = metadata.profile
-        return result
-
-    def target(self, output: Optional[PathLike], format: Optional[str]) -> Optional[Path]:
-        """The file to write, of a path; never that path itself."""
-        if self.path is None:
-            if output is not None:
-                raise ValueError("output: it has an effect on paths only; write what is returned")
-            return None
-        suffix = FORMATS[format].suffixes[0] if format in FORMATS else ".png"
-        target = self.path.with_name(f"{self.path.stem}.cutout{suffix}")
-        target = target if output is None else Path(output)
-        if target.exists() and self.path.exists() and target.samefile(self.path):
-            raise ValueError(f"output: {target} is the picture itself; name another file")
-        return target
-
-    def encoding(
-        self,
-        target: Optional[Path],
-        format: Optional[str],
-        quality: Union[int, str, None],
-        keep_exif: bool,
-    ) -> Optional[Encoding]:
-        """How the file is written; None where none is."""
-        if not self.is_file:
-            if format is not None or quality is not None or keep_exif:
-                raise ValueError(
-                    "format, quality, keep_exif: they have an effect on files and their content "
-                    "only; force_return_bytes=True gives that of a picture or an array"
-                )
-            return None
-        by_suffix = format_of_suffix(target.suffix) if target else None
-        if format is None and target is not None and by_suffix is None:
-            endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
-            raise ValueError(f"output: expected a file that ends in one of {endings}, got {target}")
-        encoding = Encoding(format or by_suffix or "png", quality, keep_exif)
-        if by_suffix not in (None, encoding.format):
-            raise ValueError(f"output: {target} is {by_suffix} by its suffix, format is {format}")
-        return encoding
 
 
 def _with_opacity(picture: np.ndarray) -> np.ndarray:

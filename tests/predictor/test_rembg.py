@@ -26,6 +26,7 @@ CALLS = {
     "hard": {"only_mask": True, "post_process_mask": True},
     "red": {"bgcolor": (255, 0, 0, 255)},
     "half": {"bgcolor": (0, 255, 0, 128)},
+    "matted": {"alpha_matting": True},
     "decontaminated": {"decontaminate": True},
 }
 MODES = ("RGB", "RGBA", "L", "P")
@@ -103,6 +104,8 @@ def test_a_call_gives_what_it_gave(theirs, session, home, mode, name):
     result = remove(given, session=session, **CALLS[name])
     found = np.asarray(result)
     assert (result.mode, found.shape, found.dtype) == (its_mode, expected.shape, expected.dtype)
+    if name == "matted":  # in another band
+        return
     opacity, its = (item if item.ndim == 2 else item[..., 3] for item in (found, expected))
     difference = np.abs(opacity.astype(int) - its)
     if name == "hard":  # but for a pixel of the outline, where a level decides

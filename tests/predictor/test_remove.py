@@ -138,6 +138,19 @@ def test_deep_files_stay_deep(session):
     np.testing.assert_array_equal(np.rint(found[..., 3] / 257), expected[..., 3])
 
 
+def test_alpha_matting_is_matting_in_a_band_of_its_own(session, caplog):
+    pytest.importorskip("scipy")
+    array = picture(40, 60)
+    expected = session.cutout(array, matting="band")
+    assert not np.array_equal(expected, session.cutout(array))
+    np.testing.assert_array_equal(remove(array, session=session, alpha_matting=True), expected)
+    remove(array, session=session, alpha_matting_erode_size=5)
+    assert "no effect" not in caplog.text
+    found = remove(array, True, 200, 20, 5, session=session)
+    np.testing.assert_array_equal(found, expected)
+    assert "picture: the thresholds and the erode size of alpha_matting have no" in caplog.text
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1"])
 def test_modes_are_rembgs(session, mode):
     """As rembg 2.0.86 gives them: RGBA of all, L of masks, whatever came."""
