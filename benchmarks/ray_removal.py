@@ -133,7 +133,7 @@ def main():
                 f"{title:26} {rate:6.2f} images/s, {rate / cores():5.2f} a core, "
                 f"{rate / local[0]:5.2f} of the local rate; start {start:5.1f} s; "
                 f"{'the same bytes' if found == local[1] else 'OTHER BYTES'}"
-                + (f"; {largest.mebibytes} MiB a worker" if largest.mebibytes else "")
+                + (f"; {largest.mebibytes} MiB a worker" if "--ray" in words else "")
             )
         spent = steps(arguments.model, files)
         print("one thread: " + ", ".join(
