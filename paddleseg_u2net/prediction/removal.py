@@ -29,6 +29,9 @@ from paddleseg_u2net.prediction.pipelining import Failure, pixels_of, worked
 from paddleseg_u2net.removal import Options, Removed, Remover
 from paddleseg_u2net.removal.encoding import Encoding, encode
 
+# How many times the memory a picture takes whose edges are solved for: large ones are alone.
+_MATTED = 3
+
 # What to do where a picture would be written over an image.
 INSTEAD = "choose another OUTPUT or --name"
 
@@ -194,7 +197,10 @@ class Removal:
 
     def weight(self, work: Work) -> int:
         """How much memory it takes, as `pipelined` counts it."""
-        return 0 if work.content is not None else pixels_of(work.image, self._remover.pipeline)
+        if work.content is not None:
+            return 0
+        heavier = 1 if self._options.matting == "off" else _MATTED
+        return heavier * pixels_of(work.image, self._remover.pipeline)
 
     def read(self, work: Work) -> Tuple[Any, ...]:
         """The file's picture, and the network's input."""

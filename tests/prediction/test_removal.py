@@ -15,7 +15,13 @@ from PIL import Image, ImageCms, ImageOps
 
 from paddleseg_u2net.prediction.jobs import collect
 from paddleseg_u2net.prediction.naming import Names, Output
-from paddleseg_u2net.prediction.removal import Report, Work, check_outputs, remove_files
+from paddleseg_u2net.prediction.removal import (
+    Removal,
+    Report,
+    Work,
+    check_outputs,
+    remove_files,
+)
 from paddleseg_u2net.removal import Crop, Options, Remover
 from paddleseg_u2net.removal.encoding import Encoding
 from tests.prediction.making import noise, picture, predictor, red, saved, tree
@@ -235,3 +241,12 @@ def test_outputs_that_cannot_be_are_refused_at_once(tmp_path):
         check_outputs([Work(path, tmp_path / "file/b.png")], None)
     with pytest.raises(OSError, match="is a file"):
         check_outputs([Work(path, tmp_path / "file/b.png")], tmp_path / "file")
+
+
+def test_pictures_that_are_matted_take_more_of_the_memory(tmp_path):
+    work = Work(red_square(tmp_path / "a.png"), tmp_path / "b.png")
+    one = Remover(predictor(size=(4, 4)))
+    plain = Removal(one, Options(), Encoding(), Report({})).weight(work)
+    pytest.importorskip("scipy", reason="matting needs SciPy")
+    band = Removal(one, Options(matting="band"), Encoding(), Report({})).weight(work)
+    assert (plain, band) == (600, 1800)

@@ -96,8 +96,12 @@ def test_edges_are_nearer_to_the_truth():
     assert after < 0.7 * before, (before, after)
 
 
-@pytest.mark.parametrize("side", [800])
-def test_large_pictures_go_from_coarse_to_fine(side):
+@pytest.mark.parametrize("last", [800, 400])
+def test_large_pictures_go_from_coarse_to_fine(monkeypatch, last):
+    """Solved at 300 and 800 pixels; at 300 and 400, then enlarged."""
+    side = 800
+    monkeypatch.setattr(band, "_FIRST", 300)
+    monkeypatch.setattr(band, "_LAST", last)
     image, opacity = scene(side * 3 // 4, side, strands=20)
     alpha = map_of(opacity, side // 80)
     found, _ = matted(image, alpha, side / 80)

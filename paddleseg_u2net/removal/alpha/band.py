@@ -8,15 +8,19 @@ from typing import Iterator, Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.inference.upsampling import guided
 from paddleseg_u2net.removal.alpha.tiles import UNKNOWNS, solved_in_tiles
 from paddleseg_u2net.removal.alpha.trimap import Trimap, of_map, of_solved
+from paddleseg_u2net.render.overlay import strips
 
 # The longer side of the first size, which is solved as a whole: a tile of a wide band would not
 # know what its hair hangs on. Smaller where too much is unknown.
 _FIRST, _LEAST = 700, 300
+# The longer side of the last size that is solved.
+_LAST = 1600
 # How much the map counts at the first size, where it decides only what colours do not, and at each
 # further size the solution at the one before.
-_TIE_FIRST, _TIE = 1e-6, 1e-3
+_TIE_FIRST, _TIE = 1e-6, 3e-3
 
 Size = Tuple[int, int]
 """Height and width."""
@@ -26,8 +30,9 @@ def matted(image: np.ndarray, alpha: np.ndarray, pixel: float) -> Tuple[np.ndarr
     """Return the opacity with edges from the image's colours, and what the user should be told.
 
     What the map is sure of becomes 0 or 255. In the band around it the opacity is solved in closed
-    form, at a small size first, then at twice that size where it was between 0 and 255, and so on:
-    bands stay narrow at every size, so time grows with the length of the outline.
+    form, at a small size first, then at up to twice that size where it was between 0 and 255, and
+    so on: bands stay narrow. Beyond `_LAST` pixels the solution's windows, which are linear
+    functions of colours, are applied to the image's own pixels.
 
     Args:
         image: uint8 (H, W, 3).
@@ -37,12 +42,24 @@ def matted(image: np.ndarray, alpha: np.ndarray, pixel: float) -> Tuple[np.ndarr
     first, trimap = _first(alpha, pixel)
     found = solved_in_tiles(_reduced(image, first), trimap, _TIE_FIRST, trimap.unknown.size)
     tiles, kept = found.tiles, found.kept
-    for size in _further(first, (alpha.shape[0], alpha.shape[1])):
+    own = alpha.shape[0], alpha.shape[1]
+    for size in _further(first, _scaled(own, min(1.0, _LAST / max(own)))):
         share = cv2.resize(found.share, size[::-1], interpolation=cv2.INTER_LINEAR)
         found = solved_in_tiles(_reduced(image, size), of_solved(share), _TIE)
         tiles, kept = tiles + found.tiles, kept + found.kept
     note = f"matting: {kept} of {tiles} tiles kept the map" if kept else ""
+    if found.share.shape != own:
+        return _enlarged(found.share, image), note
     return np.rint(found.share * 255).astype(np.uint8), note
+
+
+def _enlarged(share: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A solution at the image's size, uint8: each window's linear function of its colours."""
+    plane = guided(share[None], image)[0]
+    result = np.empty(plane.shape, np.uint8)
+    for rows in strips(plane.shape):
+        result[rows] = np.rint(np.clip(plane[rows], 0, 1) * 255)
+    return result
 
 
 def _first(alpha: np.ndarray, pixel: float) -> Tuple[Size, Trimap]:

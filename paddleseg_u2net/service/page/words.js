@@ -25,7 +25,7 @@ const WORDS = {
     colour: "Colour",
     image: "Image",
     blur: "Blur",
-    own_colour: "Own colour",
+    own_colour: "Custom",
     white: "White",
     black: "Black",
     grey: "Grey",
