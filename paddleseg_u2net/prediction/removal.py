@@ -37,6 +37,7 @@ INSTEAD = "choose another OUTPUT or --name"
 
 # Images of which one and the same thing is told in the log.
 _MOST_NOTED = 3
+_NO_MORE = " (not said again of others; --json tells it of each)"
 
 DONE, EMPTY, FAILED, SKIPPED = "done", "empty", "failed", "skipped"
 
@@ -99,8 +100,8 @@ class Report:
         for note in found.get("notes", ()):
             self._noted[note] += 1
             if self._noted[note] <= _MOST_NOTED:
-                more = "; of others it is not told here" if self._noted[note] == _MOST_NOTED else ""
-                logger.warning(f"{work.image}: {note}{more}")
+                is_last = self._noted[note] == _MOST_NOTED
+                logger.warning(f"{work.image}: {note}{_NO_MORE if is_last else ''}")
 
     def clear(self) -> None:
         """Forget it all."""

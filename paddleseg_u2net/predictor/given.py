@@ -10,17 +10,8 @@ import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.io.files import write_bytes
-from paddleseg_u2net.io.images import (
-    Header,
-    Metadata,
-    Original,
-    PathLike,
-    convert_original,
-    decode_original,
-    eight_bit,
-    read_original,
-)
-from paddleseg_u2net.predictor.predictor import as_picture
+from paddleseg_u2net.io.images import Metadata, Original, PathLike, eight_bit
+from paddleseg_u2net.predictor.predictor import original_of
 from paddleseg_u2net.removal import FORMATS, Encoding, encode, format_of_suffix
 
 
@@ -69,13 +60,7 @@ class Given:
 
     def read(self) -> Original:
         """The picture, upright, and what goes along with it."""
-        if isinstance(self._data, (str, os.PathLike)):
-            return read_original(self._data)
-        if isinstance(self._data, (bytes, bytearray, memoryview)):
-            return decode_original(bytes(self._data))
-        if isinstance(self._data, Image.Image):
-            return convert_original(self._data)
-        return Original(as_picture(self._data), Header(), Metadata(), ())
+        return original_of(self._data)
 
     def lacks(self, picture: np.ndarray) -> Tuple[str, ...]:
         """What of a finished picture does not go back, for the user."""

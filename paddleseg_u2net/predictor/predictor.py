@@ -13,11 +13,18 @@ from PIL import Image
 from paddleseg_u2net.inference import Augment, Window
 from paddleseg_u2net.inference.backends import AUTO
 from paddleseg_u2net.io.images import (
+    Header,
     ImageError,
+    Metadata,
+    Original,
     convert_image,
+    convert_original,
     decode_image,
+    decode_original,
+    eight_bit,
     memory_named,
     read_image,
+    read_original,
 )
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import load_model
@@ -129,7 +136,8 @@ class Predictor:
         Returns:
             A uint8 array (H, W, 4), RGBA, upright; (H, W, 3) on an opaque background, (H, W) of a
             mask. Without options its opacity is the map, of K classes 1 - that of class 0, and no
-            more than the picture's own. See `render.cutout` for its colours.
+            more than the picture's own. See `render.cutout` for its colours. They are meant as the
+            picture's colour profile says, which the array cannot tell: use `remove` for files.
 
         Raises:
             ImageError, BackendError: as ``__call__``.
@@ -144,7 +152,13 @@ class Predictor:
         if options is not None and words:
             raise TypeError(f"expected options, or {', '.join(words)}, got both")
         with memory_named(_name_of(picture, "picture")):
-            return self.remover(as_picture(picture), options or options_of(**words))
+            original = original_of(picture)
+            seen = original.picture
+            if seen.dtype == np.uint16:
+                seen = eight_bit(seen)
+            profile = original.metadata.profile
+            found = self.remover(seen, options or options_of(**words), profile)
+        return found._replace(notes=(*original.notes, *found.notes))
 
     def batch(self, pictures: Iterable[Picture]) -> List[np.ndarray]:
         """Predict several pictures, whose sizes and kinds may differ.
@@ -182,10 +196,16 @@ def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:
     return picture if isinstance(picture, (str, os.PathLike)) else name
 
 
-def as_picture(picture: Any) -> np.ndarray:
-    """A `Picture` with its transparency, uint8 (H, W, 4); an array without any as (H, W, 3)."""
+def original_of(picture: Any) -> Original:
+    """A `Picture` with its transparency, its depth, and what goes along with it."""
+    if isinstance(picture, (str, os.PathLike)):
+        return read_original(Path(picture))
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return decode_original(bytes(picture))
+    if isinstance(picture, Image.Image):
+        return convert_original(picture)
     opaque = isinstance(picture, np.ndarray) and picture.shape[2:] != (4,)
-    return as_image(picture, 3 if opaque else 4)
+    return Original(as_image(picture, 3 if opaque else 4), Header(), Metadata(), ())
 
 
 def as_image(picture: Any, channels: int = 3, name: str = "picture") -> np.ndarray:

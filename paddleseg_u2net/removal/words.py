@@ -72,7 +72,7 @@ def check_words(given: Iterable[str], asked: str) -> None:
     """Refuse names that are no option's; TypeError, as Python's. ``asked``: what was called."""
     for name in given:
         if name not in WORDS:
-            hint = did_you_mean(name, WORDS) or f"; there are {', '.join(WORDS)}"
+            hint = did_you_mean(name, WORDS) or f"; expected one of {', '.join(WORDS)}"
             raise TypeError(f"{asked}: there is no argument {name!r}{hint}")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import pytest
 from PIL import ImageCms, features
+
+from tests.io.image_making import png_chunk
 
 
 def available(name: str) -> str:
@@ -24,8 +25,7 @@ def swapped_profile() -> bytes:
     return own.replace(b"rXYZ", b"xxxx").replace(b"bXYZ", b"rXYZ").replace(b"xxxx", b"bXYZ")
 
 
-def header_of(width, height) -> bytes:
+def header_of(width: int, height: int) -> bytes:
     """A PNG file that says that it is this large."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
-    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4)
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + struct.pack(">I", 0) + b"IDAT" + bytes(4)

@@ -156,7 +156,7 @@ def test_files_are_of_the_encoding_and_notes_are_told(tmp_path, caplog):
     for entry in told["pictures"]:
         assert ["jpg has no transparency" in note for note in entry["notes"]] == [True]
     assert caplog.text.count("jpg has no transparency") == 3
-    assert "of others it is not told here" in caplog.text
+    assert "not said again of others; --json tells it of each" in caplog.text
     keeping = Encoding("png", keep_exif=True)
     removed(tmp_path / "in", tmp_path / "out", sure, encoding=keeping)
     with Image.open(tmp_path / "out/0.png") as found:

@@ -17,6 +17,7 @@ from paddleseg_u2net.predictor import remove as module
 from paddleseg_u2net.removal import NothingFound, Options
 from paddleseg_u2net.weights import write_weights
 from tests.inference.exporting import picture
+from tests.io.formats import swapped_profile
 from tests.weights import narrow
 
 
@@ -125,6 +126,21 @@ def test_what_stands_beside_the_pixels_goes_along(session, tmp_path, caplog):
     found = remove(content, session=session, format="jpg")
     assert "picture: jpg has no transparency: what was transparent is white" in caplog.text
     assert Image.open(io.BytesIO(found)).getpixel((0, 0)) is not None
+
+
+def test_a_predictor_mixes_colours_as_the_profile_says(session, tmp_path):
+    content = content_of(picture(40, 60), icc_profile=swapped_profile())
+    (tmp_path / "a.png").write_bytes(content)
+    for given in (content, tmp_path / "a.png", Image.open(io.BytesIO(content))):
+        found = session.cutout(given, background="#ff8020", presence=1)  # which refuses all
+        assert np.abs(found.astype(int) - (0x20, 0x80, 0xFF)).max() <= 1  # red is blue there
+
+
+def test_a_predictor_tells_what_a_file_lost(session):
+    frames = [Image.fromarray(picture(40, 60 + count)).resize((60, 40)) for count in range(3)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    assert "an animation of 3 frames: the first is taken" in session.remove(stream.getvalue()).notes
 
 
 def test_deep_files_stay_deep(session):

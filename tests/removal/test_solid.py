@@ -49,7 +49,7 @@ def test_a_hole_stays():
     assert np.abs(found - alpha).max() < 20  # its edge is one of the object's
 
 
-def test_wide_soft_rims_stay_softer_than_a_threshold_leaves_them():
+def test_wide_soft_rims_stay():
     alpha = body(radius=60, blur=14)  # hair: a cloud that falls over some 18 pixels of the map
     found = solidified(alpha, PIXEL)
     rim = (alpha > 10) & (alpha < 215)

@@ -95,7 +95,7 @@ def test_unknown_names_are_refused_with_the_nearest():
     check_words(WORDS, "remove")
     with pytest.raises(TypeError, match="remove: .* 'back_ground'; did you mean background"):
         check_words(["back_ground"], "remove")
-    with pytest.raises(TypeError, match="no argument 'xyz'; there are only, background"):
+    with pytest.raises(TypeError, match="no argument 'xyz'; expected one of only, background"):
         check_words(["xyz"], "remove")
 
 
