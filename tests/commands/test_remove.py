@@ -218,7 +218,7 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "--background", "whit"], 2, "--background: expected transparent, a colour"),
         (["photos", "--background", "no.jpg"], 1, "no.jpg: expected a picture file, found nothing"),
         (["photos", "--background", "x.jpg"], 1, "x.jpg: expected a picture, found "),
-        (["photos", "--square"], 2, "--square: has an effect with --crop only; add it"),
+        (["photos", "--square"], 2, "--square: has an effect with a crop only"),
         (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
         (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
         (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
