@@ -211,6 +211,7 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "-", "--watch"], 2, "-: standard output takes the picture of one image"),
         (["photos/a.jpg", "-o", "b.png", "--background", "b.png"], 1, "b.png is one of the images"),
         (["photos/a.jpg", "--output", "photos/a.jpg"], 1, "a.jpg is one of the images and would"),
+        (["photos", "x", "--backend", "ncnn", "--device", "gpu"], 1, "does not compute on the gpu"),
         ([], 2, "the following arguments are required: INPUT"),
         (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
         (["photos", "--name", "x"], 2, "--name x: expected a name of {stem} and {suffix}"),
