@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.io.formats import swapped_profile
 from tests.service.asking import INSIDE, decoded, encoded, square
 
 PATH = "/v1.0/removebg"
@@ -94,6 +95,9 @@ def test_a_picture_behind(client):
     behind = encoded(np.full((40, 60, 3), (9, 8, 7), np.uint8))
     found = shown(ask(client, files=[("bg_image_file", ("b.png", behind))], format="png"))
     assert tuple(found[0, 0]) == (9, 8, 7) and tuple(found[8, 10]) == INSIDE
+    own = encoded(square(), icc_profile=swapped_profile())
+    found = shown(ask(client, own, files=[("bg_image_file", ("b.png", behind))], format="png"))
+    assert np.abs(found[0, 0].astype(int) - (7, 8, 9)).max() <= 1
     broken = ask(client, files=[("bg_image_file", ("b.png", behind[:50]))])
     assert broken.status_code == 400
     assert broken.json()["errors"][0]["title"].startswith("bg_image_file: ")
@@ -149,6 +153,7 @@ def test_sizes(client):
         ({"format": "gif"}, "invalid_parameter"),
         ({"channels": "rgb"}, "invalid_parameter"),
         ({"roi": "1 2 3"}, "invalid_parameter"),
+        ({"roi": f"0 0 {'9' * 400} 9"}, "invalid_parameter"),
         ({"roi": "0% 0% 0% 100%"}, "invalid_parameter"),
         ({"crop": "true", "crop_margin": "x"}, "invalid_parameter"),
         ({"crop": "perhaps"}, "invalid_parameter"),
