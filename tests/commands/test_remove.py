@@ -254,7 +254,9 @@ def test_every_option_has_a_flag(capsys):
     assert [word for word in WORDS if f"  --{word}" not in said] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_leaves_whole_pictures_and_says_what_is_left(photos, model, number):
     for count in range(300):
         shutil.copy("photos/a.jpg", f"photos/{count:03}.jpg")
