@@ -33,7 +33,12 @@ from paddleseg_u2net.io.images import write_png
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal import Options, Remover
 
-OURS = {"plain": Options(), "band": Options(matting="band")}
+# The upsampling of maps, and what is made of them.
+OURS = {
+    "plain": ("bilinear", Options()),
+    "guided": ("guided", Options()),
+    "band": ("bilinear", Options(matting="band")),
+}
 THEIRS: Dict[str, Dict[str, Any]] = {
     "rembg": {},
     "rembg -dc": {"decontaminate": True},
@@ -82,11 +87,15 @@ def scores(scene: Scene, pictures: Dict[str, np.ndarray]) -> Dict[str, Tuple[flo
 
 
 def _measure(arguments: argparse.Namespace, work: Path) -> Dict[str, Dict[str, List[Any]]]:
-    model = load_model(arguments.model_path, threads=arguments.threads)
-    calls: Dict[str, Tuple[Callable[..., Found], Any]] = {
-        name: (_ours(Remover(model.pipeline, model.in_channels)), options)
-        for name, options in OURS.items()
-    }
+    calls: Dict[str, Tuple[Callable[..., Found], Any]] = {}
+    for name, (upsampling, options) in OURS.items():
+        model = load_model(
+            arguments.model_path,
+            backend=arguments.backend,
+            threads=arguments.threads,
+            upsampling=upsampling,
+        )
+        calls[name] = _ours(Remover(model.pipeline, model.in_channels)), options
     if arguments.rembg_python:
         rembg = Rembg(arguments.rembg_python, arguments.model_path, work)
         calls.update({name: (_theirs(rembg), options) for name, options in THEIRS.items()})
@@ -162,6 +171,7 @@ def _arguments() -> Any:
     add("--data", type=Path, default=exports.SHARED / "data")
     add("--part", choices=PARTS, default="test")
     add("--count", type=int, default=8, help="of each kind of scene")
+    add("--backend", default="auto")
     add("--threads", type=int)
     add("--worst", type=int, default=0)
     add("--work", type=Path, help="folder for what is written; else a temporary one")
