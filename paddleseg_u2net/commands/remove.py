@@ -190,7 +190,7 @@ def _task(arguments: argparse.Namespace) -> _Task:
     encoding = _encoding(arguments, output)
     names = Names(output, FORMATS[encoding.format].suffixes, arguments.name)
     folders = [output.folder] if output.folder else []
-    results = Results("that an earlier run wrote", folders, names.is_result)
+    results = Results("pictures that an earlier run wrote", folders, names.is_result)
     watched = Folders(paths, results) if arguments.watch else None
     return _Task(paths, output, encoding, names, results, watched)
 
@@ -214,6 +214,8 @@ def _encoding(arguments: argparse.Namespace, output: Output) -> Encoding:
 def _options(arguments: argparse.Namespace) -> Options:
     if arguments.square and arguments.crop is None:
         raise ValueError("square: has an effect with --crop only; add it")
+    if arguments.only == "mask" and arguments.background != "transparent":
+        raise ValueError("background: a mask has none; leave it out, or --only mask")
     return options_of(**{name: text for name, text in vars(arguments).items() if name in WORDS})
 
 
