@@ -44,7 +44,7 @@ from paddleseg_u2net.prediction.removal import (
     remove_files,
 )
 from paddleseg_u2net.prediction.watching import Folders, watch_and_remove
-from paddleseg_u2net.removal import Options, Remover, Scene
+from paddleseg_u2net.removal import TRANSPARENT, Options, Remover, Scene
 from paddleseg_u2net.removal.alpha import CLEAN
 from paddleseg_u2net.removal.encoding import FORMATS, LOSSLESS, Encoding, format_of_suffix
 from paddleseg_u2net.removal.options import MATTING, ONLY
@@ -157,6 +157,8 @@ def run(argv: List[str]) -> int:
         raise
     except ValueError as error:
         parser.error(f"--{error}")
+    if options.only == "mask" and options.background != TRANSPARENT:
+        parser.error("--background: a mask has none; leave it out, or --only mask")
     if arguments.ray:
         return _remove_by_ray(parser, arguments, options)
     if arguments.workers or arguments.again:
@@ -190,7 +192,7 @@ def _task(arguments: argparse.Namespace) -> _Task:
     encoding = _encoding(arguments, output)
     names = Names(output, FORMATS[encoding.format].suffixes, arguments.name)
     folders = [output.folder] if output.folder else []
-    results = Results("that an earlier run wrote", folders, names.is_result)
+    results = Results("pictures that an earlier run wrote", folders, names.is_result)
     watched = Folders(paths, results) if arguments.watch else None
     return _Task(paths, output, encoding, names, results, watched)
 

@@ -112,13 +112,14 @@ def find_config(
     if named is not None:
         return named
     model = model or architecture_of(read_weights(weights), str(weights))
-    logger.info(
-        f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
-        "way, name that with --config"
-    )
+    published = ZOO.get(weights.stem)
+    if published is None:
+        logger.info(
+            f"{weights}: no configuration given, taken to be {model}; if it was trained in another "
+            "way, name that with --config"
+        )
     official = model.num_classes == 1 and format_of(weights).name != "Paddle"
     usual = {"type": "official" if official else "paddleseg", "size": [320, 320]}
-    published = ZOO.get(weights.stem)
     preprocess = dict(published.preprocess) if published else usual
     return {"model": model.model_config(), "preprocess": preprocess}
 

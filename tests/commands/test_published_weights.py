@@ -57,7 +57,8 @@ def test_a_file_without_a_configuration_is_recognised(weights, drawn, tmp_path, 
 
 def test_a_name_predicts_as_its_row_says(named, weights, drawn, tmp_path, capsys):
     assert predict(named, drawn, tmp_path / "name") == 0
-    assert "preprocess official at 64x64" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "preprocess official at 64x64" in said and "no configuration given" not in said
     assert predict(weights, drawn, tmp_path / "file", "--opts", "preprocess.size=[64,64]") == 0
     by_name, by_file = maps(tmp_path / "name"), maps(tmp_path / "file")
     for name, picture in by_name.items():

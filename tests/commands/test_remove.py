@@ -71,7 +71,7 @@ def test_beside_the_images_and_again(photos, model, capsys):
             "photos/deep/b.png",
         ]
     said = capsys.readouterr().out
-    assert "Left out 2 that an earlier run wrote" in said
+    assert "Left out 2 pictures that an earlier run wrote" in said
     assert "Done: 2 of 2 images, beside the images" in said
 
 
@@ -79,7 +79,7 @@ def test_an_output_folder_inside_the_input(photos, model, capsys):
     for _ in range(2):
         assert main("remove", ["photos", "photos/cut", *model]) == 0
         assert sorted(tree(photos / "photos/cut")) == ["a.png", "deep/b.png"]
-    assert "Left out 2 that an earlier run wrote" in capsys.readouterr().out
+    assert "Left out 2 pictures that an earlier run wrote" in capsys.readouterr().out
 
 
 def test_names_only_what_is_missing_and_the_report(photos, model, capsys):
@@ -220,6 +220,7 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "--background", "no.jpg"], 1, "no.jpg: expected a picture file, found nothing"),
         (["photos", "--background", "x.jpg"], 1, "x.jpg: expected a picture, found "),
         (["photos", "--square"], 2, "--square: has an effect with a crop only"),
+        (["photos", "--only", "mask", "--background", "white"], 2, "--background: a mask has none"),
         (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
         (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
         (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),

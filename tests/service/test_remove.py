@@ -201,6 +201,8 @@ def test_forms_that_are_none(client):
         (b"[1]", {"Content-Type": "application/json"}, 400, "invalid_json"),
         (b'{"only": {}}', {"Content-Type": "application/json"}, 400, "invalid_parameter"),
         (b"x", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+        (b"\xff\xd8\xff\xe0&=&=\x00", {"Content-Type": "application/x-www-form-urlencoded"}, 400,
+         "invalid_form"),
         (b"only=mask&only=mask", {"Content-Type": "application/x-www-form-urlencoded"}, 400,
          "invalid_parameter"),
     ):  # fmt: skip

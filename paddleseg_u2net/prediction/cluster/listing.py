@@ -64,7 +64,7 @@ def images_of(source: str, target: Place, names: Names) -> List[Found]:
 def _of_folder(source: str, target: Place, names: Names) -> List[Found]:
     """As the local command has them."""
     folders = [Path(target.path)] if target.is_local else []
-    earlier = Results("that an earlier run wrote", folders, names.is_result)
+    earlier = Results("pictures that an earlier run wrote", folders, names.is_result)
     return [_of_job(job) for job in collect(source, results=earlier, flag="")]
 
 

@@ -85,6 +85,13 @@ async def _form(request: Request, kind: str, stream: Any, settings: Settings) ->
 
 
 def _add(name: str, value: Any, fields: Dict[str, str], files: Dict[str, bytes]) -> None:
+    if not name or not name.isprintable():  # such as of a picture that is called a form
+        raise ServiceError(
+            400,
+            "invalid_form",
+            "the form has a field without a name; send a picture as a file of a form (curl -F "
+            "file=@photo.jpg) or with its own Content-Type, as image/jpeg",
+        )
     if name in fields or name in files:
         raise ServiceError(400, "invalid_parameter", f"{name}: it came twice; send it once")
     if isinstance(value, bytes):
