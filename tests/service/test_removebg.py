@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.removal.test_backgrounds import swapped
 from tests.service.asking import INSIDE, decoded, encoded, square
 
 PATH = "/v1.0/removebg"
@@ -204,3 +205,25 @@ def test_keys(make):
     assert ask(client, headers={"X-Api-Key": "secret"}).status_code == 200
     assert ask(client, headers={"X-Api-Key": "other"}).status_code == 200
     assert client.get("/").status_code == 404 and client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("size", [(541, 520), (623, 520), (500, 520)])
+def test_a_reduced_picture_has_no_border(client, size):
+    content = encoded(np.full((*size, 3), 200, np.uint8))
+    found = shown(ask(client, content, size="preview"))
+    assert found.shape[0] * found.shape[1] <= 250_000
+    np.testing.assert_array_equal(
+        found, np.full_like(found, (200, 200, 200, 255)[: found.shape[2]])
+    )
+
+
+def test_backgrounds_are_brought_to_the_pictures_profile(client):
+    content = encoded(square(), icc_profile=swapped())
+    for sent in ({"bg_color": "ff8020"}, {"files": {"bg_image_file": ("b", encoded(_orange()))}}):
+        found = shown(ask(client, content, size="auto", format="png", **sent)).astype(int)
+        assert np.abs(found[0, 0, :3] - (0x20, 0x80, 0xFF)).max() <= 1
+        np.testing.assert_array_equal(found[5, 7, :3], INSIDE)
+
+
+def _orange() -> np.ndarray:
+    return np.full((9, 9, 3), (0xFF, 0x80, 0x20), np.uint8)

@@ -24,7 +24,7 @@ from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Frame
 from paddleseg_u2net.removal.encoding import FORMATS as FILES
 from paddleseg_u2net.removal.encoding import Encoding, encode
-from paddleseg_u2net.removal.framing import framed
+from paddleseg_u2net.removal.framing import framed, resized
 from paddleseg_u2net.service.pictures import Answer, decoded, refusals, removed
 from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.work import Job
@@ -190,7 +190,8 @@ def finished(
             shown = framed(alpha, frame)
         else:
             shown = framed(front, frame)
-            behind = (background or TRANSPARENT).behind(frame, picture, alpha)
+            behind = (background or TRANSPARENT).in_profile(original.metadata.profile)
+            behind = behind.behind(frame, picture, alpha)
             shown = shown if behind is None else over(shown, behind)
     headers = {
         "X-Width": str(shown.shape[1]),
@@ -213,7 +214,7 @@ def _reduced(picture: np.ndarray, size: str) -> np.ndarray:
     if factor >= 1:
         return picture
     small = max(1, int(width * factor)), max(1, int(height * factor))
-    return framed(picture, Frame((0, 0, width, height), small), "edge")
+    return resized(picture, *small)
 
 
 def _encoded(picture: np.ndarray, metadata: Metadata, format_name: str) -> Tuple[bytes, str]:
