@@ -66,12 +66,23 @@ def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
 
     from paddleseg_u2net import signals
 
+    _open_streams()
     code = main(command, argv)
     if code > 128:  # told to end: without waiting for threads, or for what libraries do at an exit
         with signals.at_most(1, code), contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give what is closed of standard input, output and error to the null device.
+
+    Python has None for it, and the next file that is opened would get its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (to the end of the process)
 
 
 def main(command: str, argv: Optional[List[str]] = None) -> int:

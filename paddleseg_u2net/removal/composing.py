@@ -7,9 +7,10 @@ from typing import Optional
 import numpy as np
 
 from paddleseg_u2net.removal.crop import frame
-from paddleseg_u2net.removal.framing import framed, strips
+from paddleseg_u2net.removal.framing import framed
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.render import cutout
+from paddleseg_u2net.render.overlay import strips
 
 _AT_ONCE = 2**16  # pixels, for which processors have quick memory
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
 from paddleseg_u2net.io.images import check_pixel_count
 
-# What is seen of an object. Its box begins where half of a pixel is the object's; hair and soft
-# edges that hang on it are kept down to a twentieth, so that no crop cuts them off.
-_OBJECT, _SEEN = 127, 12
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)(px|%)?$")
+OBJECT, SEEN = 127, 12
+"""More of a pixel than `OBJECT` is part of an object; more than `SEEN`, a twentieth, is seen of it:
+hair and soft edges, which hang on it."""
+
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)(px|%)?")
 _SIZE = re.compile(r"(\d+)(?:\s*[xX\u00d7]\s*(\d+))?$")
 
 Box = Tuple[int, int, int, int]
@@ -68,21 +70,29 @@ class Crop:
 
     def margins(self, width: int, height: int) -> Tuple[int, int, int, int]:
         """Above, right, below, left of an object of this size, in pixels."""
-        parts = [_LENGTH.match(part) for part in str(self.margin).strip().split()]
-        if len(parts) not in (1, 2, 4) or not all(parts):
+        parts = str(self.margin).split()
+        four = parts * (4 // len(parts)) if len(parts) in (1, 2, 4) else []
+        found = lengths(four, (height, width, height, width))
+        if found is None:
             raise ValueError(
                 "crop: expected a margin in pixels such as 20, or in per cent of the object such "
-                f"as 5%, or two or four of them, got {self.margin!r}"
+                f"as 5%, or two or four of them, got {self.margin!r:.100}"
             )
-        four = parts * (4 // len(parts))
-        sides = (height, width, height, width)
-        lengths = [
-            float(part[1]) * (side / 100 if part[2] == "%" else 1)
-            for part, side in zip(four, sides)
-            if part
-        ]
-        above, beside, below, before = (int(length + 0.5) for length in lengths)
+        above, beside, below, before = found
         return above, beside, below, before
+
+
+def lengths(texts: Sequence[str], sides: Sequence[int]) -> Optional[List[int]]:
+    """``20``, ``20px`` or ``5%`` of each side, in whole pixels; None unless each has one."""
+    parts = [_LENGTH.fullmatch(text) for text in texts]
+    found = [
+        float(part[1]) * (side / 100 if part[2] == "%" else 1)
+        for part, side in zip(parts, sides)
+        if part
+    ]
+    if len(found) != len(sides) or not all(map(math.isfinite, found)):
+        return None
+    return [int(length + 0.5) for length in found]
 
 
 Size = Tuple[int, int]
@@ -154,10 +164,10 @@ def of_shape(box: Box, width: int, height: int) -> Box:
 
 def _extent(alpha: np.ndarray) -> Box:
     """The box of an object and of what is softer and hangs on it."""
-    sure = alpha > _OBJECT
+    sure = alpha > OBJECT
     if not sure.any():
         raise NothingFound
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats((alpha > _SEEN).astype(np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats((alpha > SEEN).astype(np.uint8))
     kept = np.zeros(count, bool)
     kept[labels[sure]] = True
     kept[0] = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Tuple
+from typing import NamedTuple, Tuple
 
 import cv2
 import numpy as np
 
 from paddleseg_u2net.removal.crop import Frame
+from paddleseg_u2net.render.overlay import strips
 
 
 def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.ndarray:
@@ -90,9 +91,3 @@ def _straight(shown: np.ndarray, dtype: np.dtype) -> np.ndarray:
         result[rows] = np.rint(np.clip(values * (most / 65535), 0, most))
     np.copyto(result, 0, where=result[..., 3:] == 0)
     return result
-
-
-def strips(shape: Tuple[int, ...], pixels: int = 2**20) -> List[slice]:
-    """Rows of a picture (H, W, ...), some at a time, so that floats of them take little memory."""
-    rows = max(1, pixels // shape[1])
-    return [slice(top, top + rows) for top in range(0, shape[0], rows)]

@@ -11,13 +11,11 @@ from paddleseg_u2net.inference import Pipeline
 from paddleseg_u2net.io.images import convert_image, eight_bit
 from paddleseg_u2net.removal.alpha import refined
 from paddleseg_u2net.removal.composing import composed
-from paddleseg_u2net.removal.crop import Box
+from paddleseg_u2net.removal.crop import OBJECT, Box
 from paddleseg_u2net.removal.options import Options
 from paddleseg_u2net.removal.presence import doubts, presence
 from paddleseg_u2net.render import foreground
 
-# More of a pixel than this is part of the object, where its box and its area are told.
-_OBJECT = 127
 _PLAIN = Options()
 
 
@@ -124,7 +122,7 @@ class Remover:
 
 
 def _object(alpha: np.ndarray) -> Tuple[Optional[Box], float]:
-    inside = alpha > _OBJECT
+    inside = alpha > OBJECT
     rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     if not len(rows):
         return None, 0.0

@@ -82,10 +82,10 @@ def saliency(probability: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(wide, 0, 1) * 255).astype(np.uint8)
 
 
-def strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Return the rows of an image (H, W), some at a time."""
-    height, width = shape
-    count = max(1, _AT_ONCE // width)
+def strips(shape: tuple[int, ...], pixels: int = _AT_ONCE) -> Iterator[slice]:
+    """Return the rows of an image (H, W, ...), some at a time."""
+    height, width = shape[:2]
+    count = max(1, pixels // width)
     return (slice(start, start + count) for start in range(0, height, count))
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +21,7 @@ from PIL import Image
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.removal.words import WORDS
 from paddleseg_u2net.weights import write_weights
+from tests.io.formats import available, header_of
 from tests.prediction.making import noise, picture, tree
 from tests.weights import narrow
 
@@ -166,14 +168,32 @@ def test_a_full_device_is_an_error(photos, model):
     assert b"No space left on device" in done.stderr and b"Traceback" not in done.stderr
 
 
-def test_a_broken_picture_leaves_the_rest_and_gives_1(photos, model, capsys):
-    Path("photos/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+def test_broken_pictures_leave_the_rest_and_give_1(photos, model, capsys):
+    whole = Path("photos/a.jpg").read_bytes()
+    broken = {
+        "cut.jpg": (whole[: len(whole) // 2], "expected a whole picture"),
+        "empty.png": (b"", "expected a picture"),
+        "head.png": (b"\x89PNG\r\n\x1a\n", "expected a"),
+        "huge.png": (header_of(40000, 40000), "1600000000 (40000 x 40000)"),
+        "paper.jpg": (b"%PDF-1.7 and so on", "expected a picture"),
+    }
+    for name, (content, _) in broken.items():
+        (photos / "photos" / name).write_bytes(content)
     assert main("remove", ["photos", "out", *model, "--json", "r.json"]) == 1
     assert sorted(tree(photos / "out")) == ["a.png", "deep/b.png"]
     out = capsys.readouterr().out
-    assert "photos/broken.png: expected" in out and "Done: 2 of 3 images, in out" in out
-    states = [entry["state"] for entry in json.loads(Path("r.json").read_text())["pictures"]]
-    assert states == ["done", "failed", "done"]
+    assert "Done: 2 of 7 images, in out" in out and "5 images failed" in out
+    told = {entry["input"]: entry for entry in json.loads(Path("r.json").read_text())["pictures"]}
+    for name, (_, said) in broken.items():
+        entry = told[f"photos/{name}"]
+        assert entry["state"] == "failed" and said in entry["error"] and entry["error"] in out
+
+
+def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
+    words = ["photos/a.jpg", "x.png", "--crop", "--presence", "1", "--json", "r.json", *model]
+    assert main("remove", words) == 1
+    assert "photos/a.jpg: crop: expected an object to crop to" in capsys.readouterr().out
+    assert not Path("x.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -312,6 +332,24 @@ def test_the_format_is_that_of_the_suffix_or_the_flag(photos, model, words, name
         assert (found.format, found.mode, found.size) == (kind, mode, (50, 40))
 
 
+@pytest.mark.parametrize("name", ["heic", "avif"])
+def test_formats_of_telephones_both_ways(photos, model, name):
+    kind = "HEIF" if available(name) == "heic" else "AVIF"
+    Image.fromarray(noise(40, 50, 3)).save(f"b.{name}", kind)
+    assert main("remove", [f"b.{name}", f"x.{name}", *model]) == 0
+    with Image.open(f"x.{name}") as found:
+        assert (found.format, found.mode, found.size) == (kind, "RGBA", (50, 40))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_sixteen_bits_stay(photos, model, suffix):
+    deep = noise(40, 50, 3).astype(np.uint16) * 256 + 7
+    cv2.imwrite("b.png", deep)
+    assert main("remove", ["b.png", f"x{suffix}", *model]) == 0
+    found = cv2.imread(f"x{suffix}", cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16 and found.shape == (40, 50, 4)
+
+
 def test_the_place_and_the_camera_go_unless_they_are_kept(photos, model):
     exif = Image.Exif()
     exif[0x0110], exif[0x0112] = "a camera", 8
@@ -332,3 +370,24 @@ def test_presence_makes_a_picture_empty_and_says_so(photos, model):
     assert [entry["state"] for entry in told["pictures"]] == ["empty", "empty"]
     assert told["settings"]["presence"] == 1
     assert not opened("out/a.png")[1].any()
+
+
+def test_json_tells_of_all_images_where_no_model_is(photos):
+    (photos / "broken.onnx").write_bytes(b"no model")
+    assert main("remove", ["photos", "cut", "--model", "broken.onnx", "--json", "a.json"]) == 1
+    told = json.loads(Path("a.json").read_text())
+    assert told["left"] == 2 and told["pictures"] == []
+
+
+def test_an_empty_file_is_no_picture_that_is_there(photos, model):
+    Path("cut").mkdir()
+    Path("cut/a.png").touch()
+    assert main("remove", ["photos", "cut", "--skip_existing", *model]) == 0
+    assert opened("cut/a.png")[0] == "RGBA"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(photos, model, closed):
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "cut.png", *model]
+    assert subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words]).returncode == 0
+    assert opened("cut.png")[0] == "RGBA"

@@ -6,11 +6,12 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image
 
 from paddleseg_u2net.io.images import ImageError, decode_original
 from paddleseg_u2net.io.images.metadata import upright_exif, with_xmp, without_orientation
 from paddleseg_u2net.removal import FORMATS, Encoding, encode
+from tests.io.formats import available
 
 piexif = pytest.importorskip("piexif")
 exifread = pytest.importorskip("exifread")
@@ -62,14 +63,6 @@ def photograph(orientation=6):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=95, exif=exif(orientation))
     return with_xmp(buffer.getvalue(), PACKET)
-
-
-def available(name):
-    if name == "avif" and not features.check("avif"):
-        pytest.skip("Pillow without AVIF")
-    if name == "heic":
-        pytest.importorskip("pillow_heif").register_heif_opener()
-    return name
 
 
 def raw_exif(content):

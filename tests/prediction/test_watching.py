@@ -237,6 +237,7 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 def test_files_that_come_grow_move_change_and_go(photos, tmp_path):
     whole = picture(tmp_path / "whole.jpg", noise(60, 50, 3, seed=1)).read_bytes()
     with Watching(tmp_path, "photos", "--json", "r.json") as watch:

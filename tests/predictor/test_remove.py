@@ -17,7 +17,7 @@ from paddleseg_u2net.predictor import remove as module
 from paddleseg_u2net.removal import NothingFound, Options
 from paddleseg_u2net.weights import write_weights
 from tests.inference.exporting import picture
-from tests.removal.test_backgrounds import swapped
+from tests.io.formats import swapped_profile
 from tests.weights import narrow
 
 
@@ -129,7 +129,7 @@ def test_what_stands_beside_the_pixels_goes_along(session, tmp_path, caplog):
 
 
 def test_a_predictor_mixes_colours_as_the_profile_says(session, tmp_path):
-    content = content_of(picture(40, 60), icc_profile=swapped())
+    content = content_of(picture(40, 60), icc_profile=swapped_profile())
     (tmp_path / "a.png").write_bytes(content)
     for given in (content, tmp_path / "a.png", Image.open(io.BytesIO(content))):
         found = session.cutout(given, background="#ff8020", presence=1)  # which refuses all

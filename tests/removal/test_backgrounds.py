@@ -21,6 +21,7 @@ from paddleseg_u2net.removal import (
 from paddleseg_u2net.removal.composing import composed, over
 from paddleseg_u2net.removal.crop import frame
 from paddleseg_u2net.render import cutout
+from tests.io.formats import swapped_profile
 
 
 def noise(*shape, dtype=np.uint8, seed=0):
@@ -190,14 +191,8 @@ def test_wrong_options_are_named():
             Options(**options)
 
 
-def swapped():
-    """sRGB's profile whose red and blue have changed places."""
-    own = bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    return own.replace(b"rXYZ", b"xxxx").replace(b"bXYZ", b"rXYZ").replace(b"xxxx", b"bXYZ")
-
-
 def test_backgrounds_look_the_same_whatever_the_profile(tmp_path):
-    profile, nothing = swapped(), np.zeros((12, 20), np.uint8)
+    profile, nothing = swapped_profile(), np.zeros((12, 20), np.uint8)
     picture, scene = noise(12, 20, 3), noise(12, 20, 4)
     scene[..., 3] = 200
     Image.fromarray(scene).save(tmp_path / "a.png")

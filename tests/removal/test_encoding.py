@@ -8,11 +8,12 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, features
+from PIL import Image
 
 from paddleseg_u2net.io.images import ImageError, decode_original
 from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.removal import FORMATS, Encoding, encode, format_of_suffix
+from tests.io.formats import available, swapped_profile
 
 LOSSLESS = [("png", None), ("tiff", None), ("webp", "lossless")]
 
@@ -35,25 +36,11 @@ def scene(dtype=np.uint8):
     return picture
 
 
-def available(name):
-    if name == "avif" and not features.check("avif"):
-        pytest.skip("Pillow without AVIF")
-    if name == "heic":
-        pytest.importorskip("pillow_heif").register_heif_opener()
-    return name
-
-
 def opened(content):
     return Image.open(io.BytesIO(content))
 
 
-def of_other_colours():
-    """An RGB profile that is not sRGB's: red and blue have changed places."""
-    own = bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    return own.replace(b"rXYZ", b"xxxx").replace(b"bXYZ", b"rXYZ").replace(b"xxxx", b"bXYZ")
-
-
-PROFILE = of_other_colours()
+PROFILE = swapped_profile()
 
 
 @pytest.mark.parametrize(("name", "quality"), LOSSLESS)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import threading
 import time
-import zlib
 
 import httpx
 import numpy as np
 import pytest
 
+from tests.io.formats import header_of
 from tests.service.asking import code, encoded, square
 from tests.service.bright import Bright
 
@@ -28,13 +27,6 @@ class Held(Bright):
         self.entered.release()
         assert self.gate.wait(30)
         return super().__call__(batch)
-
-
-def header_of(width, height) -> bytes:
-    """A PNG file that says that it is this large."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
-    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4)
 
 
 def test_bytes_are_counted_whatever_the_header_says(make):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.io.formats import available
 from tests.service.asking import BOX, INSIDE, code, decoded, encoded, square
 
 GREY = square(inside=(60, 60, 60))
@@ -83,6 +85,34 @@ def test_formats(client):
     assert "transparency" in client.remove(format="jpg").headers["x-notes"]
     few, many = (len(client.remove(format="webp", quality=q).content) for q in ("1", "lossless"))
     assert few != many
+
+
+@pytest.mark.parametrize("name", ["heic", "avif"])
+def test_formats_of_telephones_both_ways(client, name):
+    kind = "HEIF" if available(name) == "heic" else "AVIF"
+    content = encoded(square((40, 60), (12, 8, 32, 28)), kind)
+    response = client.remove(content, format=name)
+    assert response.headers["content-type"] == f"image/{name}"
+    found = decoded(response.content)
+    assert found.shape == (40, 60, 4)
+    assert found[16, 20, 3] > 250 and found[2, 2, 3] < 5
+
+
+def test_sixteen_bits_stay(client):
+    deep = cv2.imencode(".png", square()[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
+    found = cv2.imdecode(np.frombuffer(client.remove(deep).content, np.uint8), -1)
+    assert found.dtype == np.uint16
+    assert found[8, 10].tolist() == [*(value * 257 for value in INSIDE[::-1]), 65535]
+
+
+def test_place_and_camera_go_unless_they_are_kept(client):
+    exif = Image.Exif()
+    exif[0x0110] = "a camera"
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 30.0)
+    content = encoded(square(), "JPEG", quality=95, exif=exif)
+    for asked, kept in (({}, False), ({"keep_exif": "true"}, True)):
+        told = Image.open(io.BytesIO(client.remove(content, **asked).content)).getexif()
+        assert bool(told.get_ifd(0x8825)) == (told.get(0x0110) == "a camera") == kept
 
 
 def test_of_an_animation_the_first_frame_is_taken_and_said(client):

@@ -8,16 +8,13 @@ from typing import Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.removal.crop import OBJECT, SEEN
 from paddleseg_u2net.render.overlay import strips
 
 # The share that is kept where none is told.
 CLEAN = 0.05
 # A hole is filled below this part of the least object's area: an arm's gap is no pinhole.
 _HOLE = 0.02
-# More than this is seen: parts that are joined by it are one object.
-_SEEN = 12
-# At least this is the object's own, as in its area.
-_OBJECT = 128
 
 
 def cleaned(alpha: np.ndarray, share: float) -> np.ndarray:
@@ -46,10 +43,10 @@ def cleaned(alpha: np.ndarray, share: float) -> np.ndarray:
 
 def _objects(alpha: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Which object each pixel is of, int32 (H, W), 0 for none, and their areas, the 0 one's too."""
-    count, labels = cv2.connectedComponents((alpha > _SEEN).view(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents((alpha > SEEN).view(np.uint8), connectivity=8)
     areas = np.zeros(count, np.int64)
     for rows in strips(alpha.shape):
-        areas += np.bincount(labels[rows][alpha[rows] >= _OBJECT], minlength=count)
+        areas += np.bincount(labels[rows][alpha[rows] > OBJECT], minlength=count)
     return labels, areas
 
 
@@ -66,7 +63,7 @@ def _nearest(labels: np.ndarray) -> np.ndarray:
 
 def _filled(alpha: np.ndarray, limit: float) -> np.ndarray:
     """Without the holes that have fewer pixels than ``limit``."""
-    few = (alpha < _OBJECT).view(np.uint8)
+    few = (alpha <= OBJECT).view(np.uint8)
     # OpenCV 4.5.5's own choice of an algorithm ends the process where sides alone join.
     _, labels, boxes, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
         few, 4, cv2.CV_32S, cv2.CCL_WU
@@ -84,7 +81,7 @@ def _filled(alpha: np.ndarray, limit: float) -> np.ndarray:
             slice(max(0, left - reach), left - reach + width),
         )
         closed = _closed(alpha, dip, np.ones((height, width), np.uint8))
-        own = (labels[dip] == number) | (alpha[dip] >= _OBJECT)
+        own = (labels[dip] == number) | (alpha[dip] > OBJECT)
         np.copyto(result[dip], np.maximum(result[dip], closed), where=own)
     return result
 

@@ -21,7 +21,7 @@ from paddleseg_u2net.removal import (
     Remover,
 )
 from paddleseg_u2net.removal.composing import over
-from paddleseg_u2net.removal.crop import Frame
+from paddleseg_u2net.removal.crop import Frame, lengths
 from paddleseg_u2net.removal.encoding import FORMATS as FILES
 from paddleseg_u2net.removal.encoding import Encoding, encode
 from paddleseg_u2net.removal.framing import framed, resized
@@ -44,7 +44,6 @@ SIZES: Dict[str, float] = {
 
 FORMATS = ("auto", "png", "jpg", "webp", "zip")
 _WHOLE = "0% 0% 100% 100%"
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)(px|%)?$")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%$")
 # "The maximum margin that can be added on each side is 50% of the subject or 500 pixels."
 _MOST_OF_OBJECT, _MOST_PIXELS = 0.5, 500
@@ -83,17 +82,12 @@ class Wanted(NamedTuple):
 
     def region(self, width: int, height: int) -> Box:
         """What is looked at of a picture; ValueError if it is nothing."""
-        parts = [_LENGTH.match(part) for part in self.roi.split()]
-        if len(parts) != 4 or not all(parts):
-            raise ValueError(f"roi: expected x1 y1 x2 y2, each in px or %, got {self.roi!r}")
-        sides = (width, height) * 2
-        ends = [
-            float(part[1]) * (side / 100 if part[2] == "%" else 1)
-            for part, side in zip(parts, sides)
-            if part
-        ]
-        left, right = sorted(min(width, max(0, int(end + 0.5))) for end in ends[::2])
-        top, bottom = sorted(min(height, max(0, int(end + 0.5))) for end in ends[1::2])
+        parts = self.roi.split()
+        ends = lengths(parts, (width, height) * 2) if len(parts) == 4 else None
+        if ends is None:
+            raise ValueError(f"roi: expected x1 y1 x2 y2, each in px or %, got {self.roi!r:.100}")
+        left, right = sorted(min(width, end) for end in ends[::2])
+        top, bottom = sorted(min(height, end) for end in ends[1::2])
         return left, top, right, bottom
 
     def subject(self) -> Optional[float]:
@@ -190,8 +184,8 @@ def finished(
             shown = framed(alpha, frame)
         else:
             shown = framed(front, frame)
-            behind = (background or TRANSPARENT).in_profile(original.metadata.profile)
-            behind = behind.behind(frame, picture, alpha)
+            shade = (background or TRANSPARENT).in_profile(original.metadata.profile)
+            behind = shade.behind(frame, picture, alpha)
             shown = shown if behind is None else over(shown, behind)
     headers = {
         "X-Width": str(shown.shape[1]),

@@ -6,8 +6,10 @@ from typing import Any, Dict, List, Type
 
 from pydantic import BaseModel
 
+from paddleseg_u2net.removal import FORMATS
+
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_TYPES = ("image/png", "image/webp", "image/avif", "image/jpeg", "image/tiff")
+_TYPES = tuple(known.media_type for known in FORMATS.values())
 _ERROR = {
     "type": "object",
     "required": ["error"],

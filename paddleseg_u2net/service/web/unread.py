@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Awaitable, Callable, MutableMapping
+from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from starlette.types import Message, Receive, Scope, Send
 
 # A connection that is closed while bytes come in is reset, and the answer is lost on its way: what
 # comes is thrown away for so long.
@@ -21,7 +19,7 @@ class Unread:
     def __init__(self, app: Any) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does."""
         if scope["type"] != "http" or not _has_body(scope):
             await self.app(scope, receive, send)
@@ -48,7 +46,7 @@ class Unread:
         await self.app(scope, receiving, sending)
 
 
-def _has_body(scope: Message) -> bool:
+def _has_body(scope: Scope) -> bool:
     headers = dict(scope["headers"])
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
