@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 
 TYPE_CHECKING = False  # for checkers it is true; importing typing takes time
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _open_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (to the end of the process)
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115
 
 
 def main(command: str, argv: Optional[List[str]] = None) -> int:

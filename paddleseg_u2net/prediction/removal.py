@@ -72,6 +72,7 @@ class Report:
 
     def without_done(self, works: Sequence[Work]) -> List[Work]:
         """The works whose picture is not there, or is older; the others are told as skipped."""
+        self.expect(works)
         there = {work.image for work in works if _is_there(work)}
         for work in works:
             if work.image in there:
@@ -156,12 +157,12 @@ def remove_files(
 
 
 def _is_there(work: Work) -> bool:
-    """Whether an image has a picture that is not older; an empty file is none."""
+    """Whether an image has a picture that is not older."""
     try:
-        if not isinstance(work.output, Path):
-            return False
-        there = work.output.stat()
-        return there.st_size > 0 and there.st_mtime_ns >= work.image.stat().st_mtime_ns
+        return (
+            isinstance(work.output, Path)
+            and work.output.stat().st_mtime_ns >= work.image.stat().st_mtime_ns
+        )
     except OSError:
         return False
 

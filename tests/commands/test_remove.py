@@ -379,13 +379,6 @@ def test_json_tells_of_all_images_where_no_model_is(photos):
     assert told["left"] == 2 and told["pictures"] == []
 
 
-def test_an_empty_file_is_no_picture_that_is_there(photos, model):
-    Path("cut").mkdir()
-    Path("cut/a.png").touch()
-    assert main("remove", ["photos", "cut", "--skip_existing", *model]) == 0
-    assert opened("cut/a.png")[0] == "RGBA"
-
-
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(photos, model, closed):
     words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "cut.png", *model]
