@@ -16,10 +16,6 @@ the largest SAD, over green, into --work.
 """
 
 import argparse
-import json
-import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -30,6 +26,7 @@ import cv2
 import exports
 import machine
 import numpy as np
+from rembg_process import Rembg
 from scenes import PARTS, Scene, scenes
 
 from paddleseg_u2net.io.images import write_png
@@ -48,35 +45,6 @@ _SHOWN = 0.1  # least true opacity where colours count
 Found = Tuple[np.ndarray, float]  # RGBA uint8, seconds
 
 
-class Rembg:
-    """The other side, in a process of its own."""
-
-    def __init__(self, python: Path, weights: Path, work: Path) -> None:
-        self._work = work
-        shutil.copy(weights, work / "u2netp.onnx")
-        env = {**os.environ, "U2NET_HOME": str(work), "MODEL_CHECKSUM_DISABLED": "1"}
-        worker = Path(__file__).with_name("rembg_worker.py")
-        pipes: Dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen([str(python), str(worker)], env=env, **pipes)
-        self._answer()
-
-    def __call__(self, scene: Scene, options: Dict[str, Any]) -> Found:
-        source, target = self._work / f"{scene.name}.png", self._work / "answer.npy"
-        write_png(source, scene.image)
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(source), str(target), options]) + "\n")
-        self._process.stdin.flush()
-        seconds = self._answer()
-        return np.load(target), seconds
-
-    def _answer(self) -> float:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("took "):
-                return float(line.split()[1])
-        raise SystemExit("rembg ended; see its lines above")
-
-
 def _ours(remover: Remover) -> Callable[[Scene, Options], Found]:
     def found(scene: Scene, options: Options) -> Found:
         started = time.perf_counter()
@@ -84,6 +52,10 @@ def _ours(remover: Remover) -> Callable[[Scene, Options], Found]:
         return removed.picture, time.perf_counter() - started
 
     return found
+
+
+def _theirs(rembg: Rembg) -> Callable[[Scene, Dict[str, Any]], Found]:
+    return lambda scene, options: rembg(scene.image, options)
 
 
 def _band(alpha: np.ndarray) -> np.ndarray:
@@ -117,7 +89,7 @@ def _measure(arguments: argparse.Namespace, work: Path) -> Dict[str, Dict[str, L
     }
     if arguments.rembg_python:
         rembg = Rembg(arguments.rembg_python, arguments.model_path, work)
-        calls.update({name: (rembg, options) for name, options in THEIRS.items()})
+        calls.update({name: (_theirs(rembg), options) for name, options in THEIRS.items()})
     found: Dict[str, Dict[str, List[Any]]] = defaultdict(lambda: defaultdict(list))
     worst: List[Tuple[float, str, np.ndarray]] = []
     for number, scene in enumerate(scenes(arguments.data, arguments.part, arguments.count)):

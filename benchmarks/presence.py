@@ -16,10 +16,6 @@ folders of the same network, of which it is told how far their scores are from t
 
 import argparse
 import itertools
-import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,9 +26,9 @@ import machine
 import numpy as np
 from emptiness import KINDS, beside, draw
 from objects import SHARED, VARIANTS, photographs, read_pair
+from rembg_process import Rembg
 
 from paddleseg_u2net.inference import Pipeline
-from paddleseg_u2net.io.images import write_png
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal.presence import PRESENT, outline, presence
 
@@ -154,12 +150,12 @@ def report(found: Sequence[Found]) -> None:
     }
     print(f"\nheld out: {len(objects)} photographs, {len(empty)} empty pictures")
     print(f"{_KEPT:.0%} of the photographs are kept at {fifth:.3f}\n")
-    print(f"| `--presence` | {' | '.join(columns)} |\n| {'--- | ' * (len(columns) + 1)}")
+    print(f"| `--presence` | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
     for least in sorted((*_LEAST, fifth)):
         print(f"| {least:.2g} | {_shares(columns.values(), least)} |")
     areas = (f"{auc(objects, values):.4f}" for values in (empty, scores[BESIDE], scores[DRAWN]))
     print(f"| ROC AUC | | | {' | '.join(areas)} |")
-    print(f"\n| with an object | pictures | kept at {fifth:.2g} | at {PRESENT} |\n| {'--- | ' * 4}")
+    print(f"\n| with an object | pictures | kept at {fifth:.2g} | at {PRESENT} |\n|{' --- |' * 4}")
     for group in (OBJECTS, HARDER):
         for kind, values in _by_kind(held, group).items():
             shares = " | ".join(_shares([values], least) for least in (fifth, PRESENT))
@@ -190,32 +186,11 @@ def show_rival(python: Path, weights: Path, empty: Iterable[np.ndarray]) -> None
         print(f"\nrembg: left out, there is no {python}")
         return
     with tempfile.TemporaryDirectory() as work:
-        shutil.copy(weights, Path(work, "u2netp.onnx"))
-        env = {**os.environ, "U2NET_HOME": work, "MODEL_CHECKSUM_DISABLED": "1"}
-        source, target = Path(work, "picture.png"), Path(work, "answer.npy")
-        worker = subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("rembg_worker.py"))],
-            env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert worker.stdin is not None and worker.stdout is not None
-        alarms = []
-        _wait(worker)
-        for picture in empty:
-            write_png(source, picture)
-            print(json.dumps([str(source), str(target), {"only_mask": True}]), file=worker.stdin)
-            worker.stdin.flush()
-            _wait(worker)
-            alarms.append((np.load(target) > 127).mean())
-        worker.stdin.close()
-        worker.wait()
+        rembg = Rembg(python, weights, Path(work))
+        alarms = [(rembg(picture, {"only_mask": True})[0] > 127).mean() for picture in empty]
     some, more = (np.mean(np.array(alarms) > least) for least in (0, 0.01))
     print(f"\nrembg: something in {some:.1%} of {len(alarms)} of the empty pictures, more than 1 % "
           f"of the pixels in {more:.1%}")  # fmt: skip
-
-
-def _wait(worker: "subprocess.Popen[str]") -> None:
-    if not any(line.startswith("took ") for line in worker.stdout or ()):
-        raise SystemExit("rembg ended; see its lines above")
 
 
 def show_others(paths: Sequence[Path], first: Pipeline, some: Sequence[Case]) -> None:

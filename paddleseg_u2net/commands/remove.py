@@ -152,7 +152,7 @@ def run(argv: List[str]) -> int:
     argv = with_defaults(with_defaults(argv, flags), {"--ray": _HERE}, _ADDRESS)
     arguments = parser.parse_intermixed_args(argv)
     try:
-        options = _options(arguments)
+        options = options_of(**{word: getattr(arguments, word) for word in WORDS})
     except ImageError:  # of the background: no fault of how the command was typed
         raise
     except ValueError as error:
@@ -209,12 +209,6 @@ def _encoding(arguments: argparse.Namespace, output: Output) -> Encoding:
         return Encoding(name or "png", arguments.quality, arguments.keep_exif)
     except ValueError as error:
         raise ValueError(f"--{error}") from error
-
-
-def _options(arguments: argparse.Namespace) -> Options:
-    if arguments.square and arguments.crop is None:
-        raise ValueError("square: has an effect with --crop only; add it")
-    return options_of(**{name: text for name, text in vars(arguments).items() if name in WORDS})
 
 
 @contextlib.contextmanager

@@ -31,6 +31,9 @@ PICTURES = (*USUAL, CUTOUT)
 """The kinds of picture that an image can get, which are also the names of their folders; `USUAL`
 are those that it gets by default."""
 
+LIST_SUFFIXES = (".txt", ".lst", ".list")
+"""Of lists of images, a path a line."""
+
 # Formats that pictures are written in under their own name; others become PNG.
 _WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 
@@ -137,7 +140,7 @@ def _images_of(path: Path, results: Results, flag: str) -> List[Job]:
         found = [Job(file, file.relative_to(path)) for file in files]
     elif path.is_file() and is_image(path):
         return [Job(path, Path(path.name))]
-    elif path.is_file() and path.suffix.lower() in (".txt", ".lst", ".list"):
+    elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
         found = [_listed(line, path) for _, line in read_lines(path)]
     else:
         raise ValueError(

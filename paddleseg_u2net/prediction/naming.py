@@ -9,14 +9,13 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from paddleseg_u2net.io.files import what_is
 from paddleseg_u2net.io.images import IMAGE_SUFFIXES
-from paddleseg_u2net.prediction.jobs import Job, free_name, is_image, stems_apart
+from paddleseg_u2net.prediction.jobs import LIST_SUFFIXES, Job, free_name, is_image, stems_apart
 
 STREAM = "-"
 """Standard input, or standard output."""
 
 # What pictures are called beside their images, and in a folder of their own.
 _BESIDE, _IN_FOLDER = "{stem}.cutout{suffix}", "{stem}{suffix}"
-_LISTS = (".txt", ".lst", ".list")
 
 
 class Output(NamedTuple):
@@ -94,7 +93,7 @@ def _is_single(path: str) -> bool:
     """Whether it means one image, whatever becomes of it: no folder, list or pattern."""
     place = Path(path)
     if path == STREAM or place.is_file():
-        return place.suffix.lower() not in _LISTS
+        return place.suffix.lower() not in LIST_SUFFIXES
     return is_image(place) and not place.is_dir() and not re.search(r"[*?[]", path)
 
 

@@ -50,7 +50,7 @@ def options_of(
         ValueError: a value is none of these; the message says which are.
     """
     if square and (crop is None or crop is False):
-        raise ValueError("square: it makes a crop square: say crop=True, or crop with a margin")
+        raise ValueError("square: has an effect with a crop only; ask for one, too")
     return Options(
         only=only,
         background=_background(background, may_read_files),

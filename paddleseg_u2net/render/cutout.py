@@ -14,6 +14,8 @@ _ESTIMATED = 2**18
 # Side of the squares that a picture is worked on in: memory stays small, and those without an edge
 # are passed over.
 _TILE = 128
+# That of squares of the small size.
+_SQUARE = 32
 # OpenCV's `remap` takes no longer side.
 _LONGEST_SIDE = 2**15 - 2
 # Rounds at sizes up to 32 pixels and at larger ones: the paper's 10, and twice its 2, since all
@@ -54,7 +56,8 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     if mixed.any():
         # No copy: each tile is read before it is written, and the estimate is made before.
         seen = result[..., :3]
-        colours = _estimated(*_small(seen, foreground))
+        small = _small(seen, foreground)
+        colours = _estimated(*small, _wanted(mixed, small[1].shape))
         for tile in _tiles(foreground.shape):
             if mixed[tile].any():
                 found = _enlarged(colours, seen[tile], foreground[tile], tile, foreground.shape)
@@ -68,8 +71,11 @@ def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     return result
 
 
-def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
-    """Colours of an image (3, h, w) of shares (h, w), from one pixel up to the whole size."""
+def _estimated(image: np.ndarray, share: np.ndarray, wanted: np.ndarray) -> Colours:
+    """Colours of an image (3, h, w) of shares (h, w), from one pixel up to the whole size.
+
+    ``wanted``: the squares of it that are looked at, see `_wanted`; others' colours are not made.
+    """
     shares = np.stack([share, 1 - share])
     weights = np.maximum(np.sum(shares, (1, 2)), 1e-5)
     colours = (np.einsum("kyx,cyx->kc", shares, image) / weights[:, None])[..., None, None]
@@ -79,8 +85,56 @@ def _estimated(image: np.ndarray, share: np.ndarray) -> Colours:
         rounds = _ROUNDS_SMALL if max(height, width) <= _SMALL else _ROUNDS_LARGE
         # Single pixels: means would mix both.
         seen, small, begun = (_resized(part, height, width) for part in (image, share, colours))
-        colours = _refined(seen, small, begun, rounds)
+        if step < steps:
+            colours = _refined(seen, small, begun, rounds)
+        else:
+            colours = _refined_where(wanted, seen, small, begun, rounds)
     return colours
+
+
+def _wanted(mixed: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
+    """Which squares of `_SQUARE` pixels of the small size have a mixed pixel (H, W) in or beside
+    them, from which it is enlarged.
+    """
+    rows, columns = (
+        [
+            slice(
+                math.floor(max(0, first - 1) * many / few),
+                math.ceil(min(few, first + _SQUARE + 1) * many / few),
+            )
+            for first in range(0, few, _SQUARE)
+        ]
+        for few, many in zip(shape, mixed.shape)
+    )
+    return np.array([[mixed[row, column].any() for column in columns] for row in rows])
+
+
+def _refined_where(
+    wanted: np.ndarray, image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int
+) -> Colours:
+    """`_refined` of the wanted squares, to the same bits, since a round reaches a pixel further."""
+    height, width = share.shape
+    result = colours if colours.flags.writeable else colours.copy()
+    found = []
+    for row, squares in enumerate(wanted):
+        edges = np.flatnonzero(np.diff(squares, prepend=False, append=False))
+        for first, last in zip(edges[::2], edges[1::2]):
+            inner = _SQUARE * row, _SQUARE * first, _SQUARE * (row + 1), _SQUARE * last
+            top, left = (max(0, start - rounds) for start in inner[:2])
+            bottom, right = (min(e + rounds, side) for e, side in zip(inner[2:], (height, width)))
+            part = (..., slice(top, bottom), slice(left, right))
+            own = (
+                ...,
+                slice(inner[0] - top, inner[2] - top),
+                slice(inner[1] - left, inner[3] - left),
+            )
+            refined = _refined(image[part], share[part], colours[part], rounds)
+            found.append(
+                ((..., slice(inner[0], inner[2]), slice(inner[1], inner[3])), refined[own])
+            )
+    for place, refined in found:
+        result[place] = refined
+    return result
 
 
 def _refined(image: np.ndarray, share: np.ndarray, colours: Colours, rounds: int) -> Colours:

@@ -19,7 +19,7 @@ from paddleseg_u2net.service.models import probe
 from paddleseg_u2net.service.pictures import Answer, Files, Looked, look
 from paddleseg_u2net.service.settings import Settings
 from paddleseg_u2net.service.web.body import Sent, read_sent
-from paddleseg_u2net.service.web.errors import ServiceError, answer
+from paddleseg_u2net.service.web.errors import ServiceError, answer, unforeseen
 from paddleseg_u2net.service.work import Cancelled, Job, Work, attended
 
 Handler = Callable[["Asked"], Awaitable[Response]]
@@ -65,9 +65,7 @@ class Service:
         except Cancelled:
             response, outcome = Response(status_code=_LEFT), "left"
         except Exception as error:
-            logger.error(f"{api}: unforeseen", exc_info=error)
-            told = "the service failed at this request; its log has the reason"
-            response, outcome = answer(request, ServiceError(500, "internal", told)), "internal"
+            response, outcome = answer(request, unforeseen(api, error)), "internal"
         if outcome in ("done", *_FAILURES):
             self.failed = outcome in _FAILURES
         self.metrics.requests.labels(api, outcome).inc()

@@ -68,7 +68,8 @@ class Work:
             ServiceError: 503, all are taken; or the service ends.
         """
         if self.is_ending:
-            raise ServiceError(503, "ending", "the service ends", {"Connection": "close"})
+            headers = {"Connection": "close", "Retry-After": "10"}
+            raise ServiceError(503, "ending", "the service ends", headers)
         if self.taken >= self.settings.places:
             told = f"all {self.settings.places} places are taken; ask again later"
             raise ServiceError(503, "busy", told, self.retry_later())

@@ -211,6 +211,7 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "-", "--watch"], 2, "-: standard output takes the picture of one image"),
         (["photos/a.jpg", "-o", "b.png", "--background", "b.png"], 1, "b.png is one of the images"),
         (["photos/a.jpg", "--output", "photos/a.jpg"], 1, "a.jpg is one of the images and would"),
+        (["photos", "x", "--backend", "ncnn", "--device", "gpu"], 1, "does not compute on the gpu"),
         ([], 2, "the following arguments are required: INPUT"),
         (["photos", "--nmae", "x"], 2, "--nmae: there is no such flag; did you mean --name?"),
         (["photos", "--name", "x"], 2, "--name x: expected a name of {stem} and {suffix}"),
@@ -218,7 +219,7 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "--background", "whit"], 2, "--background: expected transparent, a colour"),
         (["photos", "--background", "no.jpg"], 1, "no.jpg: expected a picture file, found nothing"),
         (["photos", "--background", "x.jpg"], 1, "x.jpg: expected a picture, found "),
-        (["photos", "--square"], 2, "--square: has an effect with --crop only; add it"),
+        (["photos", "--square"], 2, "--square: has an effect with a crop only"),
         (["photos", "--size", "4x"], 2, "--size: expected WIDTHxHEIGHT in pixels"),
         (["photos", "--clean", "7"], 2, "--clean: expected a number from 0 to 1"),
         (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
@@ -253,7 +254,9 @@ def test_every_option_has_a_flag(capsys):
     assert [word for word in WORDS if f"  --{word}" not in said] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_leaves_whole_pictures_and_says_what_is_left(photos, model, number):
     for count in range(300):
         shutil.copy("photos/a.jpg", f"photos/{count:03}.jpg")

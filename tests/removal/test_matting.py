@@ -48,17 +48,18 @@ def wide(opacity, reach=9):
     share = np.clip(opacity, 0, 1).astype(np.float32)
     mixed = ((share > 0.02) & (share < 0.98)).astype(np.uint8)
     unknown = cv2.dilate(mixed, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    return Trimap(unknown, np.where(unknown, share, share >= 0.5).astype(np.float32))
+    values = np.where(unknown, share, share >= 0.5).astype(np.float32)
+    return Trimap(unknown, values, np.full(share.shape, 1e-8))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_equations_are_pymattings(seed):
     alpha_cf = pytest.importorskip("pymatting").estimate_alpha_cf
     image, opacity = scene(90, 120, seed=seed)
-    unknown, values = wide(opacity, 3)
+    unknown, values, tie = wide(opacity, 3)
     trimap = np.where(unknown, 0.5, values).astype(np.float64)
     expected = alpha_cf(image / 255.0, trimap)
-    found = closed_form.solved(image, values, unknown, 1e-8)
+    found = closed_form.solved(image, values, unknown, tie)
     # Both within half a level, and the tie moves less than that.
     assert np.abs(found - expected).max() * 255 < 1
     np.testing.assert_array_equal(found[~unknown], values[~unknown])
@@ -79,10 +80,10 @@ def test_tiles_of_any_layout_are_the_whole():
     half = cv2.resize(opacity, (210, 180), interpolation=cv2.INTER_AREA).astype(np.float32)
     trimap = of_solved(cv2.resize(half, (420, 360)))
     count = int(trimap.unknown.sum())
-    whole = tiles.solved_in_tiles(image, trimap, band._TIE, count)
+    whole = tiles.solved_in_tiles(image, trimap, count)
     assert whole.tiles == 1
     for unknowns in (count // 2, count // 5, 1500):
-        found = tiles.solved_in_tiles(image, trimap, band._TIE, unknowns)
+        found = tiles.solved_in_tiles(image, trimap, unknowns)
         assert found.tiles > 2 and not found.kept
         assert np.abs(found.share - whole.share).max() * 255 < 2
 
@@ -107,6 +108,18 @@ def test_large_pictures_go_from_coarse_to_fine(monkeypatch, last):
     found, _ = matted(image, alpha, side / 80)
     before, after = (np.abs(part / 255.0 - opacity).sum() for part in (alpha, found))
     assert after < 0.7 * before, (before, after)
+
+
+def test_where_too_much_is_undecided_it_is_enlarged(monkeypatch):
+    image, opacity = scene(300, 400, strands=20)
+    alpha, small, solve = map_of(opacity, 5), [], tiles.solved_in_tiles
+    monkeypatch.setattr(band, "_FIRST", 300)
+    monkeypatch.setattr(band, "_AT_MOST", 100)
+    monkeypatch.setattr(band, "solved_in_tiles", lambda *a: small.append(a[0].shape) or solve(*a))
+    found, _ = matted(image, alpha, 5)
+    assert small == [(225, 300, 3)] and found.shape == (300, 400)
+    before, after = (np.abs(part / 255.0 - opacity).sum() for part in (alpha, found))
+    assert after < before, (before, after)
 
 
 def test_sizes_grow_evenly_to_the_pictures():
@@ -138,7 +151,7 @@ def test_a_tile_that_cannot_be_solved_keeps_the_map(monkeypatch):
         return closed_form.solved(*arguments)
 
     monkeypatch.setattr(tiles, "solved", fails_first)
-    found = tiles.solved_in_tiles(image, trimap, 1e-3, 5000)
+    found = tiles.solved_in_tiles(image, trimap, 5000)
     assert found.kept == 1 and found.tiles == len(calls) > 2
     first = tuple(slice(0, side // 2) for side in trimap.unknown.shape)
     np.testing.assert_array_equal(found.share[first][:8, :8], trimap.values[first][:8, :8])
@@ -161,7 +174,7 @@ def test_no_memory_is_unsolvable(monkeypatch):
     trimap = wide(opacity, 2)
     monkeypatch.setattr(scipy.sparse.linalg, "splu", full)
     with pytest.raises(closed_form.Unsolvable, match="Unable to allocate"):
-        closed_form.solved(image, trimap.values, trimap.unknown, 1e-6)
+        closed_form.solved(image, trimap.values, trimap.unknown, trimap.tie)
 
 
 def test_the_band_is_wide_where_the_map_falls_slowly():

@@ -78,7 +78,7 @@ def test_a_background_may_be_a_file_where_files_are_read(tmp_path):
         ({"background": (1, 2)}, r"background: expected a text.* got \(1, 2\)"),
         ({"background": (0.5, 0.5, 0.5)}, "background: expected a text"),
         ({"background": (0, 0, 300)}, "background: expected .* 0 to 255"),
-        ({"square": True}, "square: it makes a crop square"),
+        ({"square": True}, "square: has an effect with a crop only"),
         ({"crop": "wide"}, "crop: expected a margin"),
         ({"size": "800 by 600"}, "size: expected WIDTHxHEIGHT"),
         ({"size": (0, 3)}, "size: expected a width and a height"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from paddleseg_u2net.render import cutout
+from paddleseg_u2net.render.cutout import _estimated, _wanted
 
 
 def scene(height=90, width=120, soft=9):
@@ -126,3 +127,19 @@ def test_16_bits_stay(channels):
     expected = cutout(np.rint(deep / 257).astype(np.uint8), opacity)
     visible = (opacity > 40) & (found[..., 3] > 0) & (expected[..., 3] > 0)
     assert np.abs(found[..., :3] / 257 - expected[..., :3])[visible].max() < 8
+
+
+def test_squares_without_edges_change_no_other():
+    """What is estimated in some squares only has the bits of the whole, also at their borders."""
+    rng = np.random.default_rng(5)
+    for number in range(12):
+        height, width = rng.integers(1, 150, 2) if number else (150, 150)
+        small = rng.random((3, height, width)).astype(np.float32)
+        share = cv2.GaussianBlur((rng.random((height, width)) > 0.6).astype(np.float32), (0, 0), 2)
+        share = np.where(np.abs(share - 0.4) < 0.1, share, np.rint(share))
+        mixed = (share > 0) & (share < 1)
+        wanted = _wanted(mixed, share.shape)
+        whole = _estimated(small, share, np.ones_like(wanted))
+        some = _estimated(small, share, wanted)
+        near = cv2.dilate(mixed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        np.testing.assert_array_equal(some[..., near], whole[..., near])

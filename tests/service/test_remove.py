@@ -147,7 +147,7 @@ def test_rembgs_parameters_are_known(client):
         ({"clean": "much"}, "invalid_parameter", "clean: expected true, false or a number"),
         ({"clean": "nan"}, "invalid_parameter", "clean: expected a number from 0 to 1"),
         ({"crop": "5em"}, "invalid_parameter", "crop: expected a margin"),
-        ({"square": "true"}, "invalid_parameter", "square: it makes a crop square"),
+        ({"square": "true"}, "invalid_parameter", "square: has an effect with a crop only"),
         ({"size": "0x9"}, "invalid_parameter", "size: expected a width"),
         ({"format": "gif"}, "invalid_parameter", "format: expected one of png"),
         ({"format": "png", "quality": "3"}, "invalid_parameter", "quality: png is lossless"),

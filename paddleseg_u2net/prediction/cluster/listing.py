@@ -16,10 +16,10 @@ from paddleseg_u2net.prediction.cluster.remote import (
     has_scheme,
     place,
 )
-from paddleseg_u2net.prediction.jobs import Job, Results, collect
+from paddleseg_u2net.prediction.jobs import LIST_SUFFIXES, Job, Results, collect
 from paddleseg_u2net.prediction.naming import Names
 
-_TEXTS, _TABLES = (".txt", ".lst", ".list"), (".csv", ".parquet")
+_TABLES = (".csv", ".parquet")
 # The column of a table that has the addresses, where there are several columns.
 _COLUMNS = ("input", "path", "url", "uri", "address", "image")
 
@@ -50,7 +50,7 @@ def images_of(source: str, target: Place, names: Names) -> List[Found]:
         RemoteError: there are none, or it is no such source.
     """
     suffix = PurePosixPath(source.rstrip("/")).suffix.lower()
-    if suffix in (*_TEXTS, *_TABLES):
+    if suffix in (*LIST_SUFFIXES, *_TABLES):
         found = list(_listed(place(source), suffix))
     elif place(source).is_local:
         found = _of_folder(place(source).path, target, names)
@@ -118,7 +118,7 @@ def _below(target: Place, top: Place) -> str:
 def _listed(source: Place, suffix: str) -> Iterator[Found]:
     folder = Place(source.fs, source.path.rstrip("/").rpartition("/")[0])
     lines = _lines(source, suffix)
-    if suffix in _TEXTS and source.is_local and not any(map(has_scheme, lines)):
+    if suffix in LIST_SUFFIXES and source.is_local and not any(map(has_scheme, lines)):
         yield from map(_of_job, collect(source.path, flag=""))
         return
     seen = set()

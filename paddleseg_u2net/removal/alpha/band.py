@@ -16,11 +16,8 @@ from paddleseg_u2net.render.overlay import strips
 # The longer side of the first size, which is solved as a whole: a tile of a wide band would not
 # know what its hair hangs on. Smaller where too much is unknown.
 _FIRST, _LEAST = 700, 300
-# The longer side of the last size that is solved.
-_LAST = 1600
-# How much the map counts at the first size, where it decides only what colours do not, and at each
-# further size the solution at the one before.
-_TIE_FIRST, _TIE = 1e-6, 3e-3
+# The longer side of the last size that is solved, and so many unknown pixels: half a minute.
+_LAST, _AT_MOST = 1600, 500_000
 
 Size = Tuple[int, int]
 """Height and width."""
@@ -31,8 +28,8 @@ def matted(image: np.ndarray, alpha: np.ndarray, pixel: float) -> Tuple[np.ndarr
 
     What the map is sure of becomes 0 or 255. In the band around it the opacity is solved in closed
     form, at a small size first, then at up to twice that size where it was between 0 and 255, and
-    so on: bands stay narrow. Beyond `_LAST` pixels the solution's windows, which are linear
-    functions of colours, are applied to the image's own pixels.
+    so on: bands stay narrow. Beyond 1600 pixels, or where too much is undecided, the solution's
+    windows, which are linear functions of colours, are applied to the image's own pixels.
 
     Args:
         image: uint8 (H, W, 3).
@@ -40,12 +37,15 @@ def matted(image: np.ndarray, alpha: np.ndarray, pixel: float) -> Tuple[np.ndarr
         pixel: how many of the image's pixels are one of the network's map.
     """
     first, trimap = _first(alpha, pixel)
-    found = solved_in_tiles(_reduced(image, first), trimap, _TIE_FIRST, trimap.unknown.size)
+    found = solved_in_tiles(_reduced(image, first), trimap, trimap.unknown.size)
     tiles, kept = found.tiles, found.kept
     own = alpha.shape[0], alpha.shape[1]
     for size in _further(first, _scaled(own, min(1.0, _LAST / max(own)))):
         share = cv2.resize(found.share, size[::-1], interpolation=cv2.INTER_LINEAR)
-        found = solved_in_tiles(_reduced(image, size), of_solved(share), _TIE)
+        trimap = of_solved(share)
+        if np.count_nonzero(trimap.unknown) > _AT_MOST:
+            break
+        found = solved_in_tiles(_reduced(image, size), trimap)
         tiles, kept = tiles + found.tiles, kept + found.kept
     note = f"matting: {kept} of {tiles} tiles kept the map" if kept else ""
     if found.share.shape != own:

@@ -21,7 +21,9 @@ class Unsolvable(Exception):
     """The equations have no solution, or none for which there is memory."""
 
 
-def solved(image: np.ndarray, values: np.ndarray, unknown: np.ndarray, tie: float) -> np.ndarray:
+def solved(
+    image: np.ndarray, values: np.ndarray, unknown: np.ndarray, tie: np.ndarray
+) -> np.ndarray:
     """Return the opacity, float32 (H, W) of 0 to 1: ``values`` where it is known.
 
     It makes sum over all windows of 3x3 pixels with something unknown least of what their opacity
@@ -32,7 +34,7 @@ def solved(image: np.ndarray, values: np.ndarray, unknown: np.ndarray, tie: floa
         image: uint8 (H, W, 3).
         values: float32 (H, W), 0 to 1: known ones, and for others what is thought.
         unknown: bool (H, W).
-        tie: how much what was thought counts against the windows.
+        tie: float (H, W), how much what was thought counts against the windows.
 
     Raises:
         Unsolvable: see there.
@@ -50,12 +52,13 @@ def solved(image: np.ndarray, values: np.ndarray, unknown: np.ndarray, tie: floa
     free = at >= 0
     known = np.where(free, 0, values.ravel()[places])
     pull = -np.matmul(laplacians, known[..., None])[..., 0]
-    right = tie * values[unknown].astype(np.float64)
+    ties = tie[unknown].astype(np.float64)
+    right = ties * values[unknown]
     right += np.bincount(at[free], pull[free], minlength=count)
     pairs = free[:, :, None] & free[:, None, :]
     rows, columns = (np.broadcast_to(part, pairs.shape)[pairs] for part in _crossed(at))
     matrix = sparse.csc_matrix((laplacians[pairs], (rows, columns)), (count, count))
-    matrix += sparse.identity(count, format="csc") * tie
+    matrix += sparse.diags(ties, format="csc")
     try:
         factors = splu(
             matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}

@@ -26,16 +26,16 @@ class Solution(NamedTuple):
 
 
 def solved_in_tiles(
-    image: np.ndarray, trimap: Trimap, tie: float, unknowns: int = UNKNOWNS, overlap: int = OVERLAP
+    image: np.ndarray, trimap: Trimap, unknowns: int = UNKNOWNS, overlap: int = OVERLAP
 ) -> Solution:
     """The opacity in a trimap's band, of an image uint8 (H, W, 3).
 
     All at once, if it has no more than so many ``unknowns``, otherwise in tiles that have, each
-    with what is around it. The ``tie`` is `closed_form.solved`'s: with 3e-3 tiles of usual sizes
-    differ by less than two grey levels from the whole's solution, much smaller ones by up to
-    3.3. One that cannot be solved keeps what was thought.
+    with what is around it. Of a trimap `of_solved`, tiles of usual sizes differ by less than two
+    grey levels from the whole's solution, much smaller ones by up to 3.3. One that cannot be solved
+    keeps what was thought.
     """
-    unknown, values = trimap
+    unknown, values, tie = trimap
     share, tiles, kept = values.copy(), 0, 0
     whole = slice(0, unknown.shape[0]), slice(0, unknown.shape[1])
     for core, around in _places(unknown, whole, unknowns, overlap):
@@ -46,7 +46,7 @@ def solved_in_tiles(
         )
         try:
             band = _closed(unknown[around], around, unknown.shape)
-            share[core] = solved(image[around], values[around], band, tie)[inside]
+            share[core] = solved(image[around], values[around], band, tie[around])[inside]
         except Unsolvable:
             kept += 1
     return Solution(share, tiles, kept)

@@ -35,6 +35,14 @@ class ServiceError(Exception):
         self.headers = dict(headers or {})
 
 
+def unforeseen(name: str, error: Exception) -> ServiceError:
+    """What a client is told of an error that nobody foresaw; the log gets all of it."""
+    logger.error(f"{name}: unforeseen", exc_info=error)
+    return ServiceError(
+        500, "internal", "the service failed at this request; its log has the reason"
+    )
+
+
 def answer(request: Request, error: ServiceError) -> JSONResponse:
     """The answer; of addresses that are remove.bg's in its form."""
     message = one_line(error.message)
@@ -58,11 +66,9 @@ def add_handlers(app: FastAPI) -> None:
         told = f"{request.method} {request.url.path}: {error.detail}"
         return answer(request, ServiceError(error.status_code, code, told, error.headers))
 
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        logger.error(f"{request.method} {request.url.path}", exc_info=error)
-        told = "the service failed at this request; its log has the reason"
-        return answer(request, ServiceError(500, "internal", told))
+    async def any_other(request: Request, error: Exception) -> JSONResponse:
+        return answer(request, unforeseen(f"{request.method} {request.url.path}", error))
 
     app.add_exception_handler(ServiceError, ours)
     app.add_exception_handler(HTTPException, of_the_framework)
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, any_other)
