@@ -150,12 +150,12 @@ def report(found: Sequence[Found]) -> None:
     }
     print(f"\nheld out: {len(objects)} photographs, {len(empty)} empty pictures")
     print(f"{_KEPT:.0%} of the photographs are kept at {fifth:.3f}\n")
-    print(f"| `--presence` | {' | '.join(columns)} |\n| {'--- | ' * (len(columns) + 1)}")
+    print(f"| `--presence` | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
     for least in sorted((*_LEAST, fifth)):
         print(f"| {least:.2g} | {_shares(columns.values(), least)} |")
     areas = (f"{auc(objects, values):.4f}" for values in (empty, scores[BESIDE], scores[DRAWN]))
     print(f"| ROC AUC | | | {' | '.join(areas)} |")
-    print(f"\n| with an object | pictures | kept at {fifth:.2g} | at {PRESENT} |\n| {'--- | ' * 4}")
+    print(f"\n| with an object | pictures | kept at {fifth:.2g} | at {PRESENT} |\n|{' --- |' * 4}")
     for group in (OBJECTS, HARDER):
         for kind, values in _by_kind(held, group).items():
             shares = " | ".join(_shares([values], least) for least in (fifth, PRESENT))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 
 TYPE_CHECKING = False  # for checkers it is true; importing typing takes time
 if TYPE_CHECKING:
@@ -66,12 +67,23 @@ def end_by(command: str, argv: Optional[List[str]] = None) -> NoReturn:
 
     from paddleseg_u2net import signals
 
+    _open_streams()
     code = main(command, argv)
     if code > 128:  # told to end: without waiting for threads, or for what libraries do at an exit
         with signals.at_most(1, code), contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give what is closed of standard input, output and error to the null device.
+
+    Python has None for it, and the next file that is opened would get its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115
 
 
 def main(command: str, argv: Optional[List[str]] = None) -> int:

@@ -247,6 +247,7 @@ def _remove(
     scene = [Path(options.background.name)] if isinstance(options.background, Scene) else []
     check_outputs(works, task.output.folder, scene)
     report = Report({"model": arguments.model, "settings": _settings(arguments)})
+    report.expect(works)
     left = report.without_done(works) if arguments.skip_existing else works
     failures: List[Failure] = []
     try:

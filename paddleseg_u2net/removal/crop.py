@@ -145,7 +145,8 @@ def frame(alpha: np.ndarray, crop: Optional[Crop], size: Optional[Size]) -> Fram
     if size:
         box = of_shape(box, *size)
     own = box[2] - box[0], box[3] - box[1]
-    check_pixel_count(own, "crop")
+    if not size:  # else a panorama in a square would be refused for a box of which nothing is made
+        check_pixel_count(own, "crop")
     return Frame(box, size or own)
 
 

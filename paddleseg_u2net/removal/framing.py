@@ -23,7 +23,7 @@ def framed(picture: np.ndarray, frame: Frame, beyond: str = "nothing") -> np.nda
     rows = _span(top, bottom, picture.shape[0], frame.size[1], frame.scale)
     columns = _span(left, right, picture.shape[1], frame.size[0], frame.scale)
     part = picture[rows.first : rows.last, columns.first : columns.last]
-    part = _resized(part, columns.length, rows.length)
+    part = resized(part, columns.length, rows.length)
     if part.shape[1::-1] == frame.size:
         return part
     border = cv2.BORDER_REFLECT if beyond == "mirror" else cv2.BORDER_CONSTANT
@@ -53,7 +53,8 @@ def _span(begin: int, end: int, side: int, size: int, scale: float) -> _Span:
     return _Span(first, last, length, (offset + at, size - offset - at - length))
 
 
-def _resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture as `framed` takes it, at another size; colours count by their opacity."""
     if picture.shape[:2] == (height, width):
         return picture
     if picture.ndim == 3 and picture.shape[2] == 4:

@@ -77,7 +77,7 @@ class RemoveParameters(BaseModel):
         Raises:
             ValueError: a value is none that there is, or two contradict each other.
         """
-        if self.extras and json.loads(self.extras):
+        if self.extras and not _is_empty(self.extras):
             raise ValueError("extras: there are no extra parameters here; leave it out")
         words: Dict[str, Any] = {
             "only": self.only,
@@ -137,6 +137,14 @@ def values() -> Iterator[None]:
         raise ServiceError(413, "too_many_pixels", str(error)) from error
     except ValueError as error:
         raise ServiceError(400, "invalid_parameter", str(error)) from error
+
+
+def _is_empty(text: str) -> bool:
+    """Whether it is JSON that says nothing."""
+    try:
+        return not json.loads(text)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _switch(text: str) -> Union[bool, str]:

@@ -374,3 +374,17 @@ def test_presence_makes_a_picture_empty_and_says_so(photos, model):
     assert [entry["state"] for entry in told["pictures"]] == ["empty", "empty"]
     assert told["settings"]["presence"] == 1
     assert not opened("out/a.png")[1].any()
+
+
+def test_json_tells_of_all_images_where_no_model_is(photos):
+    (photos / "broken.onnx").write_bytes(b"no model")
+    assert main("remove", ["photos", "cut", "--model", "broken.onnx", "--json", "a.json"]) == 1
+    told = json.loads(Path("a.json").read_text())
+    assert told["left"] == 2 and told["pictures"] == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(photos, model, closed):
+    words = [sys.executable, str(ROOT / "tools/remove.py"), "photos/a.jpg", "cut.png", *model]
+    assert subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *words]).returncode == 0
+    assert opened("cut.png")[0] == "RGBA"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.io.images import ImageError
+from paddleseg_u2net.io.images import ImageError, at_most_pixels
 from paddleseg_u2net.removal import Crop, NothingFound, Options, parse_size
 from paddleseg_u2net.removal.composing import composed
 from paddleseg_u2net.removal.crop import Frame, frame
@@ -130,3 +130,13 @@ def test_with_a_crop_the_surroundings_fill_the_size():
     alpha[:, 29] = alpha[:, 50] = alpha[9] = alpha[40] = 0
     found = composed(picture, alpha, Options(crop=Crop(), size=(30, 30)))
     np.testing.assert_array_equal(found, composed(picture, alpha, Options())[10:40, 25:55])
+
+
+def test_a_panorama_fits_into_a_square_of_few_pixels():
+    alpha = np.full((4, 400), 255, np.uint8)
+    with at_most_pixels(10_000):
+        shown = frame(alpha, None, (50, 50))
+        assert framed(alpha, shown).shape == (50, 50)
+        assert (framed(alpha, shown) > 0).any(axis=0).all()
+        with pytest.raises(ImageError, match="at most 10000"):
+            frame(alpha, Crop(100), None)

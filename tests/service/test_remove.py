@@ -158,7 +158,8 @@ def test_rembgs_parameters_are_known(client):
         ({"om": "true", "only": "background"}, "invalid_parameter", "only: it is said twice"),
         ({"vm": "true"}, "invalid_parameter", "there is no such network"),
         ({"extras": '{"model_path": "x"}'}, "invalid_parameter", "extras: there are no extra"),
-        ({"extras": "{"}, "invalid_parameter", ""),
+        ({"extras": "{"}, "invalid_parameter", "extras: "),
+        ({"extras": "[" * 20000}, "invalid_parameter", "extras: "),
         ({"af": "256"}, "invalid_parameter", "af: Input should be less than or equal to 255"),
     ],
 )

@@ -209,3 +209,13 @@ def test_keys(make):
     assert ask(client, headers={"X-Api-Key": "secret"}).status_code == 200
     assert ask(client, headers={"X-Api-Key": "other"}).status_code == 200
     assert client.get("/").status_code == 404 and client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("size", [(541, 520), (623, 520), (500, 520)])
+def test_a_reduced_picture_has_no_border(client, size):
+    content = encoded(np.full((*size, 3), 200, np.uint8))
+    found = shown(ask(client, content, size="preview"))
+    assert found.shape[0] * found.shape[1] <= 250_000
+    np.testing.assert_array_equal(
+        found, np.full_like(found, (200, 200, 200, 255)[: found.shape[2]])
+    )

@@ -24,7 +24,7 @@ from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Frame, lengths
 from paddleseg_u2net.removal.encoding import FORMATS as FILES
 from paddleseg_u2net.removal.encoding import Encoding, encode
-from paddleseg_u2net.removal.framing import framed
+from paddleseg_u2net.removal.framing import framed, resized
 from paddleseg_u2net.service.pictures import Answer, decoded, refusals, removed
 from paddleseg_u2net.service.web.errors import ServiceError
 from paddleseg_u2net.service.work import Job
@@ -208,7 +208,7 @@ def _reduced(picture: np.ndarray, size: str) -> np.ndarray:
     if factor >= 1:
         return picture
     small = max(1, int(width * factor)), max(1, int(height * factor))
-    return framed(picture, Frame((0, 0, width, height), small))
+    return resized(picture, *small)
 
 
 def _encoded(picture: np.ndarray, metadata: Metadata, format_name: str) -> Tuple[bytes, str]:
