@@ -67,6 +67,8 @@ def collect(
 ) -> List[Job]:
     """The images of files, lists (one path a line, relative to the list), folders and patterns.
 
+    A file that is given is an image whatever its name; in folders and patterns those are that are
+    called so.
     Where several are given, a folder's name stands before its images' paths. What fits a pattern
     has its path below the folder before the first sign of a pattern. An image that is given twice
     is one. ValueError, which begins with ``flag``, if there are none.
@@ -83,7 +85,7 @@ def collect(
         places.update(_places(str(path), results, flag))
     if len(given) == len(places) == 1 and None in places.values():
         return _images_of(next(iter(places)), results, flag)
-    single = [place for place in places if is_image(place) and not place.is_dir()]
+    single = [place for place in places if _is_one(place)]
     apart = _names_apart([place for place in single if places[place] is None])
     jobs: List[Job] = []
     seen: Set[Path] = set()
@@ -134,13 +136,22 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
+def _is_one(path: Path) -> bool:
+    """Whether a path that is given stands for one image: of a file that is there its content says
+    what it is, whatever its name.
+    """
+    if path.is_dir():
+        return False
+    return is_image(path) or (path.is_file() and path.suffix.lower() not in LIST_SUFFIXES)
+
+
 def _images_of(path: Path, results: Results, flag: str) -> List[Job]:
     if path.is_dir():
         files = _new(sorted(filter(is_image, files_below(path))), path, results)
         found = [Job(file, file.relative_to(path)) for file in files]
-    elif path.is_file() and is_image(path):
+    elif path.is_file() and _is_one(path):
         return [Job(path, Path(path.name))]
-    elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
+    elif path.is_file():
         found = [_listed(line, path) for _, line in read_lines(path)]
     else:
         raise ValueError(

@@ -73,11 +73,10 @@ def test_images_outside_of_the_lists_folder(tmp_path):
 def test_what_gives_no_image_is_an_error_that_names_it(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.txt").write_text("# only this\n")
-    (tmp_path / "a.pdf").touch()
     for name, says in (
         ("empty", "empty: expected images, found none"),
         ("empty.txt", "empty.txt: expected images, found none"),
-        ("a.pdf", r"a.pdf: expected an image .*\.jpg.*found a file"),
+        ("b.pdf", r"b.pdf: expected an image .*\.jpg.*found nothing"),
         ("a.jpg", "a.jpg: expected .*found nothing"),
     ):
         with pytest.raises(ValueError, match=f"--image_path .*{says}"):
@@ -129,14 +128,18 @@ def test_equal_names_of_several_folders_stay_apart(tmp_path):
     assert names_of(collect([str(tmp_path / "**/a.jpg")])) == ["x/a.jpg", "x/deep/a.jpg", "y/a.jpg"]
 
 
-def test_an_input_of_another_kind_among_several_is_an_error(tmp_path):
+def test_a_file_of_another_name_is_an_image_or_fails_alone(tmp_path):
     picture(tmp_path / "a.jpg")
     (tmp_path / "notes.md").touch()
-    with pytest.raises(ValueError, match="notes.md: expected an image"):
-        collect([tmp_path / "a.jpg", tmp_path / "notes.md"])
+    jobs = collect([tmp_path / "a.jpg", tmp_path / "notes.md"])
+    assert [job.name.name for job in jobs] == ["a.jpg", "notes.md"]
+    (tmp_path / "a.jpg").rename(tmp_path / "photo")
+    assert [job.name.name for job in collect(tmp_path / "photo")] == ["photo"]
     # one that is called an image fails as it does in a folder: alone
     missing = tmp_path / "b.jpg"
-    assert [job.image for job in collect([tmp_path / "a.jpg", missing])][1] == missing
+    assert [job.image for job in collect([tmp_path / "photo", missing])][1] == missing
+    with pytest.raises(ValueError, match="nothing.md: expected an image"):
+        collect([tmp_path / "photo", tmp_path / "nothing.md"])
 
 
 def test_patterns(tmp_path, caplog):
