@@ -9,12 +9,12 @@ folder of --images pictures (``rembg p -om``), each a process from its start to 
 peak memory (the sum over its processes, where it has several); and the masks, with each other and
 with the true ones. Then what share of a picture's time goes into all but the network.
 
---model_path is what ``tools/predict.py`` gets: an exported folder or weights. By default it is
+--model_path is what this project gets: an exported folder or weights. By default it is
 what docs/deployment.md advises: where the processor multiplies 8-bit numbers an int8 folder for
 OpenVINO, made in --work as `engines.py` does, else the weights, which ``auto`` runs on the fastest
-engine. Without --rembg only this project's side is measured. With --cutouts both write cut-outs,
-rembg those of its own way, which leaves the background's colours in the edges; masks are not
-compared then.
+engine. Without --rembg only this project's side is measured. With --cutouts both write cut-outs, by
+``tools/remove.py`` and rembg's own way, which leaves the background's colours in the edges; masks
+are not compared then.
 """
 
 import argparse
@@ -62,12 +62,17 @@ def _environment(threads: Optional[int]) -> Dict[str, str]:
 def _ours(
     model_path: Path, pictures: Path, scratch: Path, threads: Optional[int], kind: str
 ) -> Side:
-    program = [sys.executable, exports.ROOT / "tools" / "predict.py", "--model_path", model_path]
-    program += ["--threads", threads] if threads else []
-    program += ["--pictures", kind, "--save_dir", scratch / "ours", "--image_path"]
+    out = scratch / "ours"
+    if kind == CUTOUT:
+        tool, masks = "remove.py", out
+        words = ["--model", model_path, "--output", out]
+    else:
+        tool, masks = "predict.py", out / kind
+        words = ["--model_path", model_path, "--pictures", kind, "--save_dir", out, "--image_path"]
+    program = [sys.executable, exports.ROOT / "tools" / tool]
+    program += [*(["--threads", threads] if threads else []), *words]
     first = sorted(pictures.iterdir())[0]
-    env = _environment(threads)
-    return Side([*program, pictures], [*program, first], env, scratch / "ours" / kind)
+    return Side([*program, pictures], [*program, first], _environment(threads), masks)
 
 
 def _theirs(

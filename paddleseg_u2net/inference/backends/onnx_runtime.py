@@ -66,9 +66,7 @@ def _providers(runtime: Any, device: str) -> Tuple[List[Any], str]:
     if reason := _why_not(device):
         raise BackendError(f"--device {device}: {reason}")
     said = io.StringIO()
-    if hasattr(
-        runtime, "preload_dlls"
-    ):  # CUDA and cuDNN from their own packages, if they are there
+    if hasattr(runtime, "preload_dlls"):  # of CUDA and cuDNN from packages of their own
         with contextlib.redirect_stdout(said):  # which may be a picture's
             runtime.preload_dlls()
     first = said.getvalue().partition("\n")[0]
