@@ -13,6 +13,8 @@ import pytest
 from paddleseg_u2net import plugins
 from paddleseg_u2net.datasets.synthetic import draw_dataset
 from paddleseg_u2net.env import load_paddle
+from paddleseg_u2net.weights import write_weights
+from tests.weights import narrow
 
 load_paddle()
 
@@ -43,6 +45,14 @@ def _logging_as_it_was():
     logger.handlers.clear()
     logger.propagate = True
     logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def narrow_weights(tmp_path_factory) -> Path:
+    """A file of a small U²-Net's random weights, to be read."""
+    path = tmp_path_factory.mktemp("weights") / "model.pth"
+    write_weights(path, narrow.state())
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from pathlib import Path
 
 TYPE_CHECKING = False  # for checkers it is true; importing typing takes time
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def _open_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def main(command: str, argv: Optional[List[str]] = None) -> int:

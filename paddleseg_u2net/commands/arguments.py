@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import List, Union
+from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from paddleseg_u2net.commands.parsing import Parser, at_least, only
 from paddleseg_u2net.inference import UPSAMPLINGS
 from paddleseg_u2net.inference.backends import AUTO, BACKENDS
+
+if TYPE_CHECKING:
+    from paddleseg_u2net.predictor.load import LoadedModel
 
 Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 """A parser, or a group of its arguments."""
@@ -71,6 +74,34 @@ def add_inference(result: Arguments) -> None:
     add("--crop_size", nargs=2, type=int, metavar=("W", "H"))
     add("--stride", nargs=2, type=int, metavar=("W", "H"))
     add_plugins(result)
+
+
+def model_of(
+    arguments: argparse.Namespace,
+    path: Optional[str],
+    threads: Optional[int] = None,
+    opts: Sequence[str] = (),
+    with_datasets: bool = False,
+) -> LoadedModel:
+    """The model of ``path`` as a command's arguments say, which the log is told.
+
+    ``threads`` are taken where the arguments name none, ``opts`` come after theirs.
+    """
+    from paddleseg_u2net.log import logger
+    from paddleseg_u2net.predictor.load import load_model
+
+    model = load_model(
+        path,
+        arguments.config,
+        [*arguments.opts, *inference_opts(arguments), *opts],
+        arguments.backend,
+        arguments.device,
+        arguments.threads or threads,
+        upsampling=arguments.upsampling,
+        with_datasets=with_datasets,
+    )
+    logger.info(str(model))
+    return model
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:

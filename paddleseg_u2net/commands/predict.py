@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any, List
 
-from paddleseg_u2net.commands.arguments import add_inference, inference_opts, parser
+from paddleseg_u2net.commands.arguments import add_inference, model_of, parser
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.prediction.jobs import PICTURES, USUAL, collect
 
@@ -47,7 +47,6 @@ def run(argv: List[str]) -> int:
 def _predict(arguments: argparse.Namespace, distributed: Any) -> int:
     from paddleseg_u2net.log import logger, start_logging
     from paddleseg_u2net.prediction.run import predict_files
-    from paddleseg_u2net.predictor.load import load_model
 
     size = distributed.size
     start_logging(distributed.is_first)
@@ -55,16 +54,8 @@ def _predict(arguments: argparse.Namespace, distributed: Any) -> int:
     jobs = collect(arguments.image_path, save_dir)
     # of a folder that changes at this moment, all share out what the first one saw
     jobs = distributed.gather({"jobs": jobs if distributed.is_first else []})[0]["jobs"]
-    model = load_model(
-        arguments.model_path,
-        arguments.config,
-        [*arguments.opts, *inference_opts(arguments)],
-        arguments.backend,
-        arguments.device,
-        arguments.threads or (max(1, cores() // size) if size > 1 else None),
-        upsampling=arguments.upsampling,
-    )
-    logger.info(str(model))
+    share = max(1, cores() // size) if size > 1 else None
+    model = model_of(arguments, arguments.model_path, share)
     shared = f", shared out to {size} processes" if size > 1 else ""
     logger.info(f"Predicting {_images(len(jobs))} with {model.source}{shared}")
     failures = predict_files(

@@ -28,6 +28,7 @@ from paddleseg_u2net.commands.arguments import (
     add_inference,
     add_opts,
     inference_opts,
+    model_of,
 )
 from paddleseg_u2net.commands.parsing import Parser, at_least, file_of, with_defaults
 from paddleseg_u2net.io.images import ImageError
@@ -274,19 +275,7 @@ def _loaded(
     arguments: argparse.Namespace, options: Options, encoding: Encoding, report: Report
 ) -> Callable[..., List[Failure]]:
     """`remove_files` with the model and all that was asked for."""
-    from paddleseg_u2net.log import logger
-    from paddleseg_u2net.predictor.load import load_model
-
-    model = load_model(
-        arguments.model,
-        arguments.config,
-        [*arguments.opts, *inference_opts(arguments)],
-        arguments.backend,
-        arguments.device,
-        arguments.threads,
-        upsampling=arguments.upsampling,
-    )
-    logger.info(str(model))
+    model = model_of(arguments, arguments.model)
     report.told["model"] = str(model.source)
     remover = Remover(model.pipeline, model.in_channels)
     return functools.partial(

@@ -9,12 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Sequence
 
-from paddleseg_u2net.commands.arguments import (
-    add_data_format,
-    add_inference,
-    inference_opts,
-    parser,
-)
+from paddleseg_u2net.commands.arguments import add_data_format, add_inference, model_of, parser
 from paddleseg_u2net.commands.parsing import at_least, file_of
 from paddleseg_u2net.env import cores, is_first_process, load_paddle
 from paddleseg_u2net.io.files import check_writable, write_text
@@ -108,26 +103,16 @@ def _score(arguments: argparse.Namespace, name: str, path: str, distributed: Dis
     """Score a model; ``name`` tells it from the others, if there are several."""
     from paddleseg_u2net.config import Config
     from paddleseg_u2net.prediction.mistakes import Mistakes
-    from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.training.summary import Scored
     from paddleseg_u2net.training.validation import evaluate, lines
 
-    opts = [*arguments.opts, *inference_opts(arguments)]
+    opts = []
     if arguments.metrics:
         opts.append(f"metrics=[{', '.join(arguments.metrics)}]")
     if arguments.preset:
         opts.append(f"conventions.preset={arguments.preset}")
-    model = load_model(
-        path,
-        arguments.config,
-        opts,
-        arguments.backend,
-        arguments.device,
-        arguments.threads or max(1, cores() // distributed.size),
-        upsampling=arguments.upsampling,
-        with_datasets=True,
-    )
-    logger.info(str(model))
+    share = max(1, cores() // distributed.size)
+    model = model_of(arguments, path, share, opts, with_datasets=True)
     config = model.config
     assert isinstance(config, Config)
     dataset = config.dataset("val")

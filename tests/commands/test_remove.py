@@ -20,19 +20,15 @@ from PIL import Image
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.removal.words import WORDS
-from paddleseg_u2net.weights import write_weights
 from tests.io.formats import available, header_of
 from tests.prediction.making import noise, picture, tree
-from tests.weights import narrow
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "narrow.pth"
-    write_weights(path, narrow.state())
-    return ["--model", str(path), "--opts", "preprocess.size=[32,32]"]
+@pytest.fixture
+def model(narrow_weights):
+    return ["--model", str(narrow_weights), "--opts", "preprocess.size=[32,32]"]
 
 
 @pytest.fixture
@@ -97,7 +93,7 @@ def test_names_only_what_is_missing_and_the_report(photos, model, capsys):
         ("photos/a.jpg", "skipped"),
         ("photos/deep/b.png", "done"),
     ]
-    assert told["settings"]["only"] == "mask" and told["model"].endswith("narrow.pth")
+    assert told["settings"]["only"] == "mask" and told["model"].endswith("model.pth")
     assert "Done: 1 of 2 images, 1 were there, beside the images" in capsys.readouterr().out
     assert main("remove", [*words[:-4], "--model", "is/not/loaded.pth"]) == 0
     assert "Done: 0 of 2 images, 2 were there" in capsys.readouterr().out

@@ -27,6 +27,10 @@ STORED_AT = {
 }
 
 
+def noise(*shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+
+
 def colours(height=HEIGHT, width=WIDTH, channels=3, seed=0):
     shape = (height, width, channels)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)

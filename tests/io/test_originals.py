@@ -19,10 +19,7 @@ from paddleseg_u2net.io.images import (
     read_image,
     read_original,
 )
-
-
-def noise(*shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+from tests.io.image_making import noise
 
 
 def saved(picture, format_name, **options):

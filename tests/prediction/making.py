@@ -8,10 +8,7 @@ import numpy as np
 from PIL import Image
 
 from paddleseg_u2net.inference import Pipeline, Preprocess
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+from tests.io.image_making import noise
 
 
 def picture(path: Path, array=None, **how) -> Path:

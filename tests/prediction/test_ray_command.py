@@ -13,21 +13,17 @@ import pytest
 
 from paddleseg_u2net.commands import main
 from paddleseg_u2net.prediction.cluster import read_manifest
-from paddleseg_u2net.weights import write_weights
 from tests.prediction.making import noise, picture, tree
 from tests.prediction.s3_server import s3  # noqa: F401 (a fixture)
 from tests.prediction.test_ray_workers import workers_of_ray
-from tests.weights import narrow
 
 pytest.importorskip("ray.data", reason="Ray Data is not installed: make runtimes")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "narrow.pth"
-    write_weights(path, narrow.state())
-    return ["--model", str(path), "--opts", "preprocess.size=[32,32]"]
+@pytest.fixture
+def model(narrow_weights):
+    return ["--model", str(narrow_weights), "--opts", "preprocess.size=[32,32]"]
 
 
 @pytest.fixture

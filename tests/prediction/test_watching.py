@@ -50,8 +50,16 @@ def write(path, text):
     os.utime(path, ns=(0, path.stat().st_mtime_ns + len(text) * 10**9))
 
 
-def test_a_file_is_ready_when_it_has_stopped_changing(tmp_path, arrivals, clock):
+@pytest.fixture
+def path(tmp_path, arrivals):
+    """A file that has come and was seen."""
     path = tmp_path / "a.jpg"
+    write(path, "1")
+    arrivals.see(path)
+    return path
+
+
+def test_a_file_is_ready_when_it_has_stopped_changing(path, arrivals, clock):
     for text in ("1", "12", "123"):
         write(path, text)
         arrivals.see(path)
@@ -70,10 +78,7 @@ def test_a_file_is_ready_when_it_has_stopped_changing(tmp_path, arrivals, clock)
     assert arrivals.ready() == [path]
 
 
-def test_a_change_without_an_event_is_seen_while_it_settles(tmp_path, arrivals, clock):
-    path = tmp_path / "a.jpg"
-    write(path, "1")
-    arrivals.see(path)
+def test_a_change_without_an_event_is_seen_while_it_settles(path, arrivals, clock):
     clock.now += SETTLED * 0.9
     write(path, "12")
     clock.now += SETTLED * 0.9
@@ -82,10 +87,7 @@ def test_a_change_without_an_event_is_seen_while_it_settles(tmp_path, arrivals, 
     assert arrivals.ready() == [path]
 
 
-def test_what_changes_while_it_is_worked_on_is_worked_on_again(tmp_path, arrivals, clock):
-    path = tmp_path / "a.jpg"
-    write(path, "1")
-    arrivals.see(path)
+def test_what_changes_while_it_is_worked_on_is_worked_on_again(path, arrivals, clock):
     clock.now += SETTLED
     assert arrivals.ready() == [path]
     write(path, "12")
@@ -94,10 +96,7 @@ def test_what_changes_while_it_is_worked_on_is_worked_on_again(tmp_path, arrival
     assert arrivals.ready() == [path]
 
 
-def test_a_file_that_fails_is_tried_twice_and_then_given_up(tmp_path, arrivals, clock):
-    path = tmp_path / "a.jpg"
-    write(path, "1")
-    arrivals.see(path)
+def test_a_file_that_fails_is_tried_twice_and_then_given_up(path, arrivals, clock):
     clock.now += SETTLED
     assert arrivals.ready() == [path] and not arrivals.finish(path, failed=True)
     clock.now += PATIENCE / 2
@@ -112,10 +111,7 @@ def test_a_file_that_fails_is_tried_twice_and_then_given_up(tmp_path, arrivals, 
     assert arrivals.ready() == [path]
 
 
-def test_a_file_that_goes_is_forgotten_without_a_word(tmp_path, arrivals, clock):
-    path = tmp_path / "a.jpg"
-    write(path, "1")
-    arrivals.see(path)
+def test_a_file_that_goes_is_forgotten_without_a_word(path, arrivals, clock):
     clock.now += PATIENCE
     assert arrivals.ready() == [path]
     path.unlink()

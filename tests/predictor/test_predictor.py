@@ -20,10 +20,8 @@ from tests.weights import narrow
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "model.pth"
-    write_weights(path, narrow.state())
-    return path
+def weights(narrow_weights) -> Path:
+    return narrow_weights
 
 
 @pytest.fixture(scope="module")

@@ -15,17 +15,13 @@ from paddleseg_u2net import Predictor, new_session, remove
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.predictor import remove as module
 from paddleseg_u2net.removal import NothingFound, Options
-from paddleseg_u2net.weights import write_weights
 from tests.inference.exporting import picture
 from tests.io.formats import swapped_profile
-from tests.weights import narrow
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory) -> Predictor:
-    path = tmp_path_factory.mktemp("weights") / "model.pth"
-    write_weights(path, narrow.state())
-    return new_session(path, threads=1)
+def session(narrow_weights) -> Predictor:
+    return new_session(narrow_weights, threads=1)
 
 
 def content_of(array, **more) -> bytes:

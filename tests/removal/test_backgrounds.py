@@ -22,10 +22,7 @@ from paddleseg_u2net.removal.composing import composed, over
 from paddleseg_u2net.removal.crop import frame
 from paddleseg_u2net.render import cutout
 from tests.io.formats import swapped_profile
-
-
-def noise(*shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+from tests.io.image_making import noise
 
 
 def disc(size=(64, 96), radius=20, soft=6.0):

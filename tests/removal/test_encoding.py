@@ -14,12 +14,9 @@ from paddleseg_u2net.io.images import ImageError, decode_original
 from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.removal import FORMATS, Encoding, encode, format_of_suffix
 from tests.io.formats import available, swapped_profile
+from tests.io.image_making import noise
 
 LOSSLESS = [("png", None), ("tiff", None), ("webp", "lossless")]
-
-
-def noise(*shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
 
 
 def scene(dtype=np.uint8):
