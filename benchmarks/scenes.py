@@ -37,7 +37,7 @@ def scenes(data: Path, part: str, count: int, kinds: Tuple[str, ...] = KINDS) ->
             if kind == "person":
                 alpha, colours = _person(*people[number % len(people)])
             else:
-                alpha, colours = _DRAWN[kind](rng)
+                alpha, colours = DRAWN[kind](rng)
             background = _covering(*backgrounds[rng.integers(len(backgrounds))], alpha.shape)
             share = alpha[..., None]
             image = np.rint(share * colours + (1 - share) * background).astype(np.uint8)
@@ -180,7 +180,7 @@ def _glass(rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
     return alpha, np.clip(colours, 0, 255).astype(np.uint8)
 
 
-_DRAWN = {"hair": _hair, "glass": _glass}
+DRAWN = {"hair": _hair, "glass": _glass}
 
 
 def _ellipse(fine: np.ndarray, middle: Tuple[float, float], radii: Tuple[float, float]) -> None:
