@@ -17,6 +17,7 @@ DEPLOY = ["onnx", "onnxruntime", "safetensors"]
 WATCH = f"watchfiles{VERSIONS['WATCHFILES']}"
 MATTING = ["scipy"]
 REMOVE = [*DEPLOY, *MATTING, "pillow-heif", WATCH]
+VIDEO = [*DEPLOY, f"av{VERSIONS['AV']}"]
 SERVICE = [
     f"fastapi{VERSIONS['FASTAPI']}",
     "prometheus-client",
@@ -72,6 +73,8 @@ setup(
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.
         "serve": [*REMOVE, *SERVICE],
+        # Backgrounds removed from videos: `video`.
+        "video": VIDEO,
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.
@@ -94,6 +97,7 @@ setup(
         "dev": [
             *SERVICE,
             WATCH,
+            f"av{VERSIONS['AV']}",
             "httpx",
             "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",
