@@ -23,14 +23,10 @@ class Levels:
 
     def __call__(self, canvas: np.ndarray, cut: bool = False) -> np.ndarray:
         """float32 (h, w) in [0, 1] -> the same, stretched; a constant one stays as it is."""
-        own = float(canvas.min()), float(canvas.max())
-        if self._extremes is None or cut or self.strength == 0:
-            self._extremes = own
-        else:
-            self._extremes = tuple(  # type: ignore[assignment]
-                was + _PACE * (now - was) for was, now in zip(self._extremes, own)
-            )
-        low, high = self._extremes
+        low, high = float(canvas.min()), float(canvas.max())
+        if self._extremes is not None and not cut and self.strength > 0:
+            low, high = (was + _PACE * (now - was) for was, now in zip(self._extremes, (low, high)))
+        self._extremes = low, high
         if high <= low:
             return canvas
         return np.clip((canvas - np.float32(low)) / np.float32(high - low), 0, 1)
