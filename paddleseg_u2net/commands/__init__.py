@@ -32,6 +32,7 @@ COMMANDS = {
 
 # What is not part of a light install, and the extra that has it.
 EXTRAS = {
+    "av": "video",
     "fastapi": "serve",
     "fsspec": "ray",
     "paddle": "cpu",
