@@ -19,6 +19,7 @@ MATTING = ["scipy"]
 # PNG files in an eighth of the time; there are wheels for these processors.
 PACKING = "isal; platform_machine in 'x86_64 AMD64 aarch64 arm64'"
 REMOVE = [*DEPLOY, *MATTING, PACKING, "pillow-heif", WATCH]
+VIDEO = [*DEPLOY, f"av{VERSIONS['AV']}"]
 SERVICE = [
     f"fastapi{VERSIONS['FASTAPI']}",
     "prometheus-client",
@@ -74,6 +75,8 @@ setup(
         "remove": REMOVE,
         # The same over HTTP, and its page: `serve`.
         "serve": [*REMOVE, *SERVICE],
+        # Backgrounds removed from videos: `video`.
+        "video": VIDEO,
         # Weights in ONNX and safetensors files.
         "formats": ["onnx", "safetensors"],
         # Further engines that are faster than Paddle on a CPU; --backend names one of them.
@@ -97,6 +100,7 @@ setup(
             *SERVICE,
             PACKING,
             WATCH,
+            f"av{VERSIONS['AV']}",
             "httpx",
             "exifread",  # with piexif and pypng it reads and makes what finished pictures hold
             "hypothesis",

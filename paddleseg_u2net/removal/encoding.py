@@ -24,8 +24,9 @@ from paddleseg_u2net.io.images.metadata import resolution_exif, with_xmp, withou
 from paddleseg_u2net.removal.composing import over
 
 LOSSLESS = "lossless"
-# Without ISA-L. By runs alone photographs are packed in a quarter of the time of 6 with 3 % more bytes, masks and
-# drawings with as many; 1 with zlib's usual search takes longer, and a fifth more bytes.
+# Without ISA-L, and of masks. By runs alone photographs are packed in a quarter of the time of 6
+# with 3 % more bytes, masks and drawings with as many; 1 with zlib's usual search takes longer, and
+# a fifth more bytes.
 _PACKING, _BY_RUNS = 1, zlib.Z_RLE
 _EXIF_PREFIX = b"Exif\0\0"
 

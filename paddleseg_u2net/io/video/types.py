@@ -21,6 +21,14 @@ class VideoError(ValueError):
         super().__init__(f"{os.fspath(path)}: {message}")
 
 
+def seconds(path: PathLike, name: str, value: Seconds) -> Fraction:
+    """The exact number that is meant; 0.1 is a tenth."""
+    try:
+        return Fraction(repr(value) if isinstance(value, float) else value)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise VideoError(path, f"expected {name} as a number, found {value!r}") from error
+
+
 class Frame(NamedTuple):
     """One frame, upright, of square pixels."""
 
