@@ -18,6 +18,7 @@ from paddleseg_u2net import signals
 from paddleseg_u2net.env import keep_memory
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
+from paddleseg_u2net.service.live.frames import MOST_BYTES
 from paddleseg_u2net.service.settings import Settings
 from paddleseg_u2net.service.web.connection import connection_class
 
@@ -70,7 +71,11 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
     config = uvicorn.Config(
         app,
         http=connection_class(settings.stall),
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,  # frames are compressed
+        ws_ping_interval=settings.stall,
+        ws_ping_timeout=settings.stall,
         log_config=None,
         access_log=False,
         server_header=False,
