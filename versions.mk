@@ -8,8 +8,11 @@ NUMPY = >=1.22,<2
 FASTAPI = >=0.115.7
 STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
-UVICORN = >=0.29
+UVICORN = >=0.35
+WEBSOCKETS = >=13
 WATCHFILES = >=0.21
+# Videos; Python 3.9 has no newer one.
+AV = >=15
 # Tools; the newest that still run on Python 3.9 are taken there.
 RUFF = 0.17.5
 MYPY = 2.4.1
@@ -35,5 +38,7 @@ PYARROW = 25.0.1
 PYARROW_BELOW = <26
 S3FS = 2026.9.0
 MOTO = 5.2.5
+# Its ffmpeg says what is in a video.
+IMAGEIO_FFMPEG = 0.8.1
 PYTHON = >=3.9,<3.13
 PYTHON_NEWEST = 3.12

@@ -29,13 +29,13 @@ class Scene(NamedTuple):
 
 def scenes(data: Path, part: str, count: int, kinds: Tuple[str, ...] = KINDS) -> Iterator[Scene]:
     """``count`` scenes of each kind; ``data`` has ``person_290`` and ``ecssd_300``."""
-    backgrounds = _backgrounds(data / "ecssd_300")[PARTS.index(part) :: 2]
-    people = _people(data / "person_290")[PARTS.index(part) :: 2]
+    backgrounds = backgrounds_of(data / "ecssd_300")[PARTS.index(part) :: 2]
+    people = people_of(data / "person_290")[PARTS.index(part) :: 2]
     for kind in kinds:
         for number in range(count):
             rng = np.random.default_rng([PARTS.index(part), KINDS.index(kind), number])
             if kind == "person":
-                alpha, colours = _person(*people[number % len(people)])
+                alpha, colours = person(*people[number % len(people)])
             else:
                 alpha, colours = DRAWN[kind](rng)
             background = _covering(*backgrounds[rng.integers(len(backgrounds))], alpha.shape)
@@ -44,7 +44,7 @@ def scenes(data: Path, part: str, count: int, kinds: Tuple[str, ...] = KINDS) ->
             yield Scene(f"{kind}_{number}", image, alpha, colours)
 
 
-def _people(folder: Path) -> List[Tuple[Path, Path]]:
+def people_of(folder: Path) -> List[Tuple[Path, Path]]:
     """Photographs of 300 pixels and more whose mask has their size and is not small; the masks."""
     found = []
     for image in sorted(folder.glob("images/*")):
@@ -57,7 +57,7 @@ def _people(folder: Path) -> List[Tuple[Path, Path]]:
     return found
 
 
-def _backgrounds(folder: Path) -> List[Tuple[Path, Tuple[slice, slice]]]:
+def backgrounds_of(folder: Path) -> List[Tuple[Path, Tuple[slice, slice]]]:
     """Photographs, and the largest part on one side of the object, of a third of them and more."""
     found = []
     for image in sorted(folder.glob("images/*.jpg")):
@@ -77,16 +77,16 @@ def _backgrounds(folder: Path) -> List[Tuple[Path, Tuple[slice, slice]]]:
     return found
 
 
-def _person(image: Path, mask: Path) -> Tuple[np.ndarray, np.ndarray]:
+def person(image: Path, mask: Path) -> Tuple[np.ndarray, np.ndarray]:
     picture = cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB)
     inside = (cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 127).astype(np.uint8)
     alpha = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1.5)
     # Colours from 5 pixels inside, where nothing of the old background is mixed in.
     sure = cv2.erode(inside, np.ones((11, 11), np.uint8))
-    return alpha, _carried_outwards(picture, sure)
+    return alpha, carried_outwards(picture, sure)
 
 
-def _carried_outwards(picture: np.ndarray, sure: np.ndarray) -> np.ndarray:
+def carried_outwards(picture: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """The colour of the nearest sure pixel, a little smoothed outside of them."""
     _, labels = cv2.distanceTransformWithLabels(
         1 - sure, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL

@@ -25,7 +25,7 @@ FLOORS = [
     {"metrics", "onednn", "weights"},
     {"datasets", "inference", "losses", "models", "render"},
     {"components", "removal"},
-    {"config"},
+    {"config", "video"},
     {"predictor"},
     {"prediction"},
     {"data_tools", "evaluation", "export", "service", "training"},
@@ -44,6 +44,7 @@ WITHOUT_PADDLE = [
     "removal",
     "render",
     "service",
+    "video",
     "weights",
 ]
 # The front door: what is seen from outside, loaded when it is asked for.

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
     "remove": "take the background out of images",
+    "video": "take the background out of a video, steadily",
     "serve": "remove backgrounds over HTTP, with a page",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",
@@ -32,6 +33,7 @@ COMMANDS = {
 
 # What is not part of a light install, and the extra that has it.
 EXTRAS = {
+    "av": "video",
     "fastapi": "serve",
     "fsspec": "ray",
     "paddle": "cpu",

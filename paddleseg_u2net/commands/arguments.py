@@ -59,12 +59,8 @@ def add_inference(result: Arguments) -> None:
     """Add the backend, upsampling, test-time augmentation and sliding windows; the last two as far
     as in PaddleSeg by its names.
     """
+    add_engine(result)
     add = result.add_argument
-    add("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="what runs the network; auto: "
-        "the fastest that is installed, fits the model and computes on the device")  # fmt: skip
-    add("--threads", type=at_least(1), help="of the network on a CPU; else all cores")
-    add("--upsampling", choices=UPSAMPLINGS, default=UPSAMPLINGS[0], help="how maps come to the "
-        "image's size; guided: along the edges of the image")  # fmt: skip
     add("--aug_eval", "--aug_pred", action="store_true", help="average over the scales and flips "
         "below")  # fmt: skip
     add("--scales", nargs="+", type=float, default=None)
@@ -74,6 +70,16 @@ def add_inference(result: Arguments) -> None:
     add("--crop_size", nargs=2, type=int, metavar=("W", "H"))
     add("--stride", nargs=2, type=int, metavar=("W", "H"))
     add_plugins(result)
+
+
+def add_engine(result: Arguments) -> None:
+    """Add the backend, its threads, and the upsampling."""
+    add = result.add_argument
+    add("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="what runs the network; auto: "
+        "the fastest that is installed, fits the model and computes on the device")  # fmt: skip
+    add("--threads", type=at_least(1), help="of the network on a CPU; else all cores")
+    add("--upsampling", choices=UPSAMPLINGS, default=UPSAMPLINGS[0], help="how maps come to the "
+        "image's size; guided: along the edges of the image")  # fmt: skip
 
 
 def model_of(
@@ -105,15 +111,17 @@ def model_of(
 
 
 def inference_opts(arguments: argparse.Namespace) -> List[str]:
-    """Test-time augmentation and windows, as far as given, in the form of ``--opts``."""
+    """Test-time augmentation and windows, as far as a command has them and they are given, in the
+    form of ``--opts``.
+    """
     given: List[str] = []
     for flag, settings in (
         ("aug_eval", ("scales", "flip_horizontal", "flip_vertical")),
         ("is_slide", ("crop_size", "stride")),
     ):
-        without = [f"--{key}" for key in settings if getattr(arguments, key)]
-        if without and not getattr(arguments, flag):
+        values = {key: getattr(arguments, key, None) for key in (flag, *settings)}
+        without = [f"--{key}" for key in settings if values[key]]
+        if without and not values[flag]:
             raise ValueError(f"{', '.join(without)}: has an effect with --{flag} only; add it")
-        values = {key: getattr(arguments, key) for key in (flag, *settings)}
         given += [f"test_config.{key}={value}" for key, value in values.items() if value]
     return given

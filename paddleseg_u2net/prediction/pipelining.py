@@ -31,7 +31,7 @@ MOST_PIXELS = 48_000_000
 _SEEN_WHOLE = 4
 
 # After these no further picture can be written either.
-_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+DISK_ERRORS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Failure(NamedTuple):
@@ -68,7 +68,7 @@ def worked(
         for work, error in outcomes:
             if isinstance(error, BrokenPipeError):
                 raise error
-            if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 left, place = len(works) - done - len(failures), error.filename or work.image
                 raise OSError(
                     error.errno,

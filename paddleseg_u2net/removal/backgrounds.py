@@ -21,7 +21,7 @@ from paddleseg_u2net.io.images import (
     read_original,
 )
 from paddleseg_u2net.io.images.profiles import of_profile
-from paddleseg_u2net.removal.crop import Frame
+from paddleseg_u2net.removal.crop import Frame, Size
 from paddleseg_u2net.removal.framing import framed, multiplied
 from paddleseg_u2net.render import cutout
 
@@ -140,14 +140,8 @@ class Scene(Background):
 
     def behind(self, frame: Frame, picture: np.ndarray, alpha: np.ndarray) -> Optional[np.ndarray]:
         """See `Background.behind`."""
-        height, width = self.picture.shape[:2]
-        across, down = frame.size
-        # The part that is seen: as much of the picture as has the proportions of the frame.
-        seen = min(width, max(1, round(height * across / down)))
-        tall = min(height, max(1, round(width * down / across)))
-        left, top = (width - seen) // 2, (height - tall) // 2
-        part = self.picture[top : top + tall, left : left + seen]
-        found = framed(part, Frame((0, 0, seen, tall), frame.size), "mirror")
+        part = covering(self.picture, frame.size)
+        found = framed(part, Frame((0, 0, part.shape[1], part.shape[0]), frame.size), "mirror")
         return as_deep(found, picture.dtype)
 
     def in_profile(self, profile: Optional[bytes]) -> Background:
@@ -197,12 +191,24 @@ class Blur(Background):
 
     def behind(self, frame: Frame, picture: np.ndarray, alpha: np.ndarray) -> Optional[np.ndarray]:
         """See `Background.behind`."""
-        longest = max(alpha.shape)
-        radius = self.radius if self.unit == "px" else self.radius / 100 * longest
+        radius = self.pixels(max(alpha.shape))
         return framed(blurred(cutout(picture, 255 - alpha), radius), frame, "mirror")
+
+    def pixels(self, longest: int) -> float:
+        """The radius in pixels of a picture whose longer side is this."""
+        return self.radius if self.unit == "px" else self.radius / 100 * longest
 
     def __str__(self) -> str:
         return f"blur:{self.radius:g}{self.unit}"
+
+
+def covering(picture: np.ndarray, size: Size) -> np.ndarray:
+    """As much of the middle of a picture as has the proportions of a size; a view."""
+    (height, width), (across, down) = picture.shape[:2], size
+    seen = min(width, max(1, round(height * across / down)))
+    tall = min(height, max(1, round(width * down / across)))
+    left, top = (width - seen) // 2, (height - tall) // 2
+    return picture[top : top + tall, left : left + seen]
 
 
 def parse_background(text: str, may_read_files: bool = True) -> Background:
@@ -281,14 +287,22 @@ def blurred(background: np.ndarray, radius: float) -> np.ndarray:
         small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     # The means over pixels that made it smaller have blurred it already.
     sigma = math.sqrt((radius * factor) ** 2 - (1 - factor**2) / 12)
-    found = _filled(small.astype(np.float32) / 65535, sigma)
+    found = filled(small.astype(np.float32) / 65535, sigma)
     small = np.rint(np.clip(found, 0, 1) * 65535).astype(np.uint16)
     large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     return large if background.dtype == np.uint16 else eight_bit(large)
 
 
-def _filled(shown: np.ndarray, sigma: float) -> np.ndarray:
-    """Blurred colours, float32 (h, w, 3), of colours times opacity, and opacity (h, w, 4)."""
+def filled(shown: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur what is opaque, and fill in the rest from around it.
+
+    Args:
+        shown: float32 (h, w, 4), 0 to 1, colours times opacity, and opacity.
+        sigma: the standard deviation of the Gaussian.
+
+    Returns:
+        Colours, float32 (h, w, 3).
+    """
     height, width = shown.shape[:2]
     blur = cv2.GaussianBlur(shown, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     opacity = blur[..., 3:]
@@ -297,7 +311,7 @@ def _filled(shown: np.ndarray, sigma: float) -> np.ndarray:
         return colours
     # What is behind a large foreground comes from further away, little by little.
     half = (max(1, width // 2), max(1, height // 2))
-    wider = _filled(cv2.resize(shown, half, interpolation=cv2.INTER_AREA), sigma)
+    wider = filled(cv2.resize(shown, half, interpolation=cv2.INTER_AREA), sigma)
     wider = cv2.resize(wider, (width, height), interpolation=cv2.INTER_LINEAR)
     share = np.clip(opacity * 2, 0, 1)
     return colours * share + wider * (1 - share)
