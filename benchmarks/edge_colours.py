@@ -3,11 +3,11 @@
     python benchmarks/edge_colours.py [--sizes 400x300 2000x1500] [--before ../other/checkout]
 
 Scenes of `scenes.py` at several sizes, with the opacity that U²-NetP gives them. Times are the
-processor's, of one thread each, and the least of several: of `render.cutout`, rough
-and exact, which makes the whole picture, and of pymatting's `estimate_foreground_ml`, which rembg takes, from bytes to bytes. The
-error is the mean difference from the true colours where the true opacity is between 0.1 and 1,
-weighted by it, in grey levels, with the map's opacity and with the true one. --before adds the
-`cutout` of another checkout of this project.
+processor's, of one thread each, and the least of several: of `render.cutout`, rough and exact,
+which makes the whole picture, and of pymatting's `estimate_foreground_ml`, which rembg takes, from
+bytes to bytes. The error is the mean difference from the true colours where the true opacity is
+between 0.1 and 1, weighted by it, in grey levels, with the map's opacity and with the true one.
+--before adds the `cutout` of another checkout of this project.
 """
 
 import argparse
