@@ -25,7 +25,7 @@ import subprocess
 import tempfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import cv2
 import machine
@@ -36,56 +36,63 @@ from scenes import PARTS
 from paddleseg_u2net import Predictor
 from paddleseg_u2net.io.video import Frame, open_video
 from paddleseg_u2net.removal import Remover
+from paddleseg_u2net.render import foreground
 from paddleseg_u2net.video.mattes import mattes
 from paddleseg_u2net.video.settings import Settings, parse_every
 
 MEASURES = ("dtSSD", "MAD", "gradient", "warp")
 _SIDE = 640  # frames are measured at most so wide
 Alphas = Callable[[Path], Iterator[np.ndarray]]
+Row = Dict[str, float]
+Motion = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class _Sums:
-    """The four measures of one clip, frame after frame."""
+class _Pictures:
+    """The motion from each frame's picture to the one before, where it is sure."""
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._before: Optional[tuple] = None
-        self._found: Dict[str, List[float]] = defaultdict(list)
+        self._before: Optional[np.ndarray] = None
 
-    def add(self, picture: np.ndarray, alpha: np.ndarray, true: Optional[np.ndarray]) -> None:
-        """Count a frame: uint8 RGB, its opacity, uint8, and the true one, or None."""
-        size = _measured(picture.shape)
-        grey = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), 7)
-        found, truth = (
-            None
-            if a is None
-            else cv2.resize(a, size, interpolation=cv2.INTER_AREA) / np.float32(255)
-            for a in (alpha, true)
-        )
-        assert found is not None
-        if truth is not None:
-            self._found["MAD"].append(float(np.abs(found - truth).mean()) * 1000)
-            self._found["gradient"].append(_gradient_error(found, truth) * 1000)
-        if self._before is not None:
-            last_grey, last, last_truth = self._before
-            if truth is not None:
-                change = (found - last) - (truth - last_truth)
-                self._found["dtSSD"].append(float(np.sqrt((change**2).mean())) * 100)
-            self._found["warp"] += self._warp_error(last_grey, grey, last, found)
-        self._before = grey, found, truth
-
-    def _warp_error(
-        self, before: np.ndarray, now: np.ndarray, last: np.ndarray, found: np.ndarray
-    ) -> List[float]:
-        back = self._flow.calc(now, before, None)  # where each pixel was
+    def motion(self, picture: np.ndarray) -> Optional[Motion]:
+        """uint8 RGB -> where each pixel was, and whether motion forth and back agrees on it."""
+        small = cv2.resize(picture, _measured(picture.shape), interpolation=cv2.INTER_AREA)
+        now, before = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), self._before
+        self._before = now
+        if before is None:
+            return None
+        back = self._flow.calc(now, before, None)
         forth = self._flow.calc(before, now, None)
         y, x = np.mgrid[: now.shape[0], : now.shape[1]].astype(np.float32)
         at = x + back[..., 0], y + back[..., 1]
         returned = back + cv2.remap(forth, *at, cv2.INTER_LINEAR)
         agrees = (returned**2).sum(2) < 1
-        difference = np.abs(found - cv2.remap(last, *at, cv2.INTER_LINEAR))
         # At a cut hardly anything agrees, and says nothing.
-        return [float(difference[agrees].mean()) * 1000] if agrees.mean() > 0.3 else []
+        return (*at, agrees) if agrees.mean() > 0.3 else None
+
+
+class _Sums:
+    """The four measures of one clip and side, frame after frame."""
+
+    def __init__(self) -> None:
+        self._before: Optional[tuple] = None
+        self._found: Dict[str, List[float]] = defaultdict(list)
+
+    def add(self, found: np.ndarray, truth: Optional[np.ndarray], motion: Optional[Motion]) -> None:
+        """Count a frame's opacity and the true one, float32 (h, w), and the motion to it."""
+        if truth is not None:
+            self._found["MAD"].append(float(np.abs(found - truth).mean()) * 1000)
+            self._found["gradient"].append(_gradient_error(found, truth) * 1000)
+        if self._before is not None:
+            last, last_truth = self._before
+            if truth is not None:
+                change = (found - last) - (truth - last_truth)
+                self._found["dtSSD"].append(float(np.sqrt((change**2).mean())) * 100)
+            if motion is not None:
+                x, y, agrees = motion
+                difference = np.abs(found - cv2.remap(last, x, y, cv2.INTER_LINEAR))
+                self._found["warp"].append(float(difference[agrees].mean()) * 1000)
+        self._before = found, truth
 
     def means(self) -> Dict[str, float]:
         """Each measure's mean over the frames."""
@@ -129,7 +136,7 @@ class _Sides(NamedTuple):
 
     def _alone(self, path: Path) -> Iterator[np.ndarray]:
         for frame in _frames(path):
-            yield self.remover(frame.picture).alpha
+            yield foreground(self.remover.pipeline(frame.picture))
 
     def _steady(self, path: Path) -> Iterator[np.ndarray]:
         for matte in mattes(_frames(path), self.remover, self.settings):
@@ -149,22 +156,30 @@ def _frames(path: Path) -> Iterator[Frame]:
         yield from video
 
 
-def _measure(path: Path, found: Iterable[np.ndarray], truth: Optional[Clip]) -> Dict[str, float]:
-    sums = _Sums()
+def _measure(path: Path, sides: Dict[str, Alphas], truth: Optional[Clip]) -> Dict[str, Row]:
+    """Each side's measures of a file, of whose clip the truth is known."""
+    pictures, sums = _Pictures(), {name: _Sums() for name in sides}
     true = alphas(truth) if truth else iter(lambda: None, 0)
     frames = 0
-    for frame, alpha, known in zip(_frames(path), found, true):
-        height, width = frame.picture.shape[:2]
-        if alpha.shape != (height, width):
-            alpha = cv2.resize(alpha, (width, height))
-        sums.add(frame.picture, alpha, known)
+    for frame, known, *found in zip(_frames(path), true, *(side(path) for side in sides.values())):
+        motion = pictures.motion(frame.picture)
+        for name, alpha in zip(sides, found):
+            sums[name].add(
+                _seen(alpha, frame), None if known is None else _seen(known, frame), motion
+            )
         frames += 1
     if truth and frames != truth.count:
         print(f"  {path.name}: {frames} of {truth.count} frames")
-    return sums.means()
+    return {name: each.means() for name, each in sums.items()}
 
 
-def _told(name: str, rows: List[Dict[str, float]], base: List[Dict[str, float]]) -> str:
+def _seen(alpha: np.ndarray, frame: Frame) -> np.ndarray:
+    """uint8 opacity as it is measured: float32 in [0, 1], at most `_SIDE` wide."""
+    size = _measured(frame.picture.shape)
+    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) / np.float32(255)
+
+
+def _told(name: str, rows: List[Row], base: List[Row]) -> str:
     cells = []
     for measure in MEASURES:
         if all(measure in row for row in rows):
@@ -193,7 +208,7 @@ def main() -> None:
     remover = Predictor(arguments.model, threads=1).remover
     sides = _Sides(remover, settings, arguments.backgroundremover).all()
     chosen = clips(arguments.data, arguments.part, arguments.count) if arguments.count else []
-    groups: Dict[str, Dict[str, List[Dict[str, float]]]] = {
+    groups: Dict[str, Dict[str, List[Row]]] = {
         title: {name: [] for name in sides} for title in ("clips", "videos")
     }
     with tempfile.TemporaryDirectory() as temporary:
@@ -214,15 +229,12 @@ def main() -> None:
 
 
 def _compare(
-    path: Path,
-    clip: Optional[Clip],
-    sides: Dict[str, Alphas],
-    group: Dict[str, List[Dict[str, float]]],
+    path: Path, clip: Optional[Clip], sides: Dict[str, Alphas], group: Dict[str, List[Row]]
 ) -> None:
     print(path.stem, flush=True)
-    for name, side in sides.items():
-        group[name].append(_measure(path, side(path), clip))
-        print(" ", _told(name, group[name][-1:], group["one by one"][-1:]), flush=True)
+    for name, row in _measure(path, sides, clip).items():
+        group[name].append(row)
+        print(" ", _told(name, [row], group["one by one"][-1:]), flush=True)
 
 
 if __name__ == "__main__":
