@@ -8,7 +8,8 @@ NUMPY = >=1.22,<2
 FASTAPI = >=0.115.7
 STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
-UVICORN = >=0.29
+UVICORN = >=0.35
+WEBSOCKETS = >=13
 WATCHFILES = >=0.21
 # Videos; Python 3.9 has no newer one.
 AV = >=15

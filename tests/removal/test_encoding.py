@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paddleseg_u2net.io.images import ImageError, decode_original
+from paddleseg_u2net.io.images import ImageError, decode_original, packed_png
 from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.removal import FORMATS, Encoding, encode, format_of_suffix
 from tests.io.formats import available, swapped_profile
@@ -48,6 +48,28 @@ def test_what_is_lossless_comes_back(name, quality, shape):
     assert back.format == FORMATS[name].suffixes[0][1:].upper()
     mode = {2: "L", 3: "RGB", 4: "RGBA"}[picture.shape[2] if picture.ndim == 3 else 2]
     np.testing.assert_array_equal(np.asarray(back.convert(mode)), picture)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1, 4), (1, 9, 3), (700, 401, 4), (2, 50000, 3)])
+def test_packed_png_files_are_whole_to_a_strict_reader(shape, dtype):
+    pytest.importorskip("isal")
+    png = pytest.importorskip("png")  # it checks order, lengths and checksums
+    picture = noise(*shape, dtype=dtype)
+    picture[: shape[0] // 2, : shape[1] // 3] = 0
+    content = packed_png(picture, Metadata(PROFILE, (300.0, 150.0)))
+    width, height, rows, info = png.Reader(bytes=content).read()
+    assert (width, height) == (shape[1], shape[0])
+    assert info["bitdepth"] == 8 * picture.itemsize and info["alpha"] == (shape[2] == 4)
+    np.testing.assert_array_equal(np.vstack(list(rows)).reshape(shape), picture)
+
+
+def test_png_without_isal(monkeypatch):
+    monkeypatch.setitem(sys.modules, "isal", None)
+    for dtype in (np.uint8, np.uint16):
+        picture = noise(33, 45, 4, dtype=dtype)
+        back = cv2.imdecode(np.frombuffer(encode(picture), np.uint8), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(back[..., [2, 1, 0, 3]], picture)
 
 
 @pytest.mark.parametrize("name", ["webp", "avif", "heic"])

@@ -36,6 +36,7 @@ from paddleseg_u2net.io.images.originals import (
     decode_original,
     read_original,
 )
+from paddleseg_u2net.io.images.png_packing import packed_png
 from paddleseg_u2net.io.images.tiff_writing import tiff_bytes
 from paddleseg_u2net.io.images.writing import (
     WRITABLE_SUFFIXES,

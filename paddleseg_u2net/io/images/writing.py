@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -16,6 +14,7 @@ from paddleseg_u2net.io.files import write_bytes
 from paddleseg_u2net.io.images.headers import Header
 from paddleseg_u2net.io.images.metadata import Metadata
 from paddleseg_u2net.io.images.opening import FORMAT_OF_SUFFIX, PathLike
+from paddleseg_u2net.io.images.png_packing import metadata_chunks
 
 _PNG_HEAD = 8 + 25  # the signature, and the chunk IHDR
 _WRITTEN = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
@@ -69,25 +68,7 @@ def deep_png_bytes(array: np.ndarray, metadata: Metadata, level: int = 6) -> byt
     if not written:
         raise ValueError("OpenCV wrote no PNG")
     plain = content.tobytes()
-    return plain[:_PNG_HEAD] + _chunks(metadata) + plain[_PNG_HEAD:]
-
-
-def _chunks(metadata: Metadata) -> bytes:
-    """A PNG file's metadata, between its header and its pixels."""
-    chunks = []
-    if metadata.profile:
-        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.profile)))
-    if metadata.dpi:
-        across, down = (round(value / 0.0254) for value in metadata.dpi)
-        chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
-    if metadata.exif:
-        chunks.append((b"eXIf", metadata.exif))
-    if metadata.xmp:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    return b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return plain[:_PNG_HEAD] + metadata_chunks(metadata) + plain[_PNG_HEAD:]
 
 
 def write_image(path: PathLike, array: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from paddleseg_u2net.io.video.library import has_filter, library
 from paddleseg_u2net.io.video.types import Notes, PathLike, VideoError
@@ -18,10 +18,11 @@ _MATRICES = {
     9: "bt2020",
     10: "bt2020",
 }
+# Without both, 4:2:0 becomes RGB that is darker by one or two of 255.
+EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp"
 _RGB, _UNKNOWN = 0, 2
 _FULL = 2  # of `color_range`
 _HDR = {16: "PQ (SMPTE ST 2084, HDR10)", 18: "HLG (ARIB STD-B67)"}  # transfer characteristics
-# Untagged videos of this size and more are taken for BT.709, as players do.
 _HD = (1280, 720)
 
 
@@ -47,12 +48,31 @@ def matrix_of(frame: Any) -> str:
     """The name that `scale` has for the coefficients of a frame."""
     if frame.colorspace in _MATRICES:
         return _MATRICES[frame.colorspace]
-    return "bt709" if frame.width >= _HD[0] or frame.height >= _HD[1] else "bt601"
+    return "bt709" if is_hd(frame.height, frame.width) else "bt601"
+
+
+def is_hd(height: int, width: int) -> bool:
+    """Whether colours without tags are BT.709's, not BT.601's: so players take them."""
+    return width >= _HD[0] or height >= _HD[1]
 
 
 def range_of(frame: Any) -> str:
     """``pc`` where black is 0, ``tv`` where it is 16."""
     return "pc" if frame.color_range == _FULL or "yuvj" in frame.format.name else "tv"
+
+
+def filter_graph(
+    width: int, height: int, format_: Any, unit: Fraction, filters: Sequence[Tuple[str, str]]
+) -> Any:
+    """A chain of FFmpeg's filters, from frames of one form on."""
+    graph = library().filter.Graph()
+    source = graph.add_buffer(width=width, height=height, format=format_, time_base=unit)
+    nodes = [source, *(graph.add(name, text) for name, text in filters)]
+    nodes.append(graph.add("buffersink"))
+    for one, other in zip(nodes, nodes[1:]):
+        one.link_to(other)
+    graph.configure()
+    return graph
 
 
 class Converter:
@@ -93,30 +113,19 @@ class Converter:
                 return
 
     def _built(self, frame: Any) -> Any:
-        av = library()
-        graph = av.filter.Graph()
-        source = graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=frame.time_base or Fraction(1, 90000),
-        )
-        nodes = [source, *(graph.add(name, text) for name, text in self._filters(frame))]
-        nodes.append(graph.add("buffersink"))
-        for one, other in zip(nodes, nodes[1:]):
-            one.link_to(other)
-        graph.configure()
-        return graph
+        unit = frame.time_base or Fraction(1, 90000)
+        shape = (frame.width, frame.height)
+        return filter_graph(*shape, frame.format, unit, self._filters(frame))
 
     def _filters(self, frame: Any) -> List[Tuple[str, str]]:
         filters = []
         if self._interlaced and has_filter("bwdif"):
             filters.append(("bwdif", "mode=send_frame:deint=interlaced"))
         shape = (frame.width, frame.height)
-        plain = shape == (self._width, self._height) and frame.format.components[0].bits == 8
-        # The fast way repeats each pair of colour differences for its four pixels, as ffmpeg does.
-        flags = "bicubic" if plain else "bicubic+accurate_rnd+full_chroma_int"
-        text = f"w={self._width}:h={self._height}:flags={flags}"
+        # Neighbours: each pair of colour differences stands for its pixels, so that writing, which
+        # takes means, brings back what was read.
+        kernel = "neighbor" if shape == (self._width, self._height) else "bicubic"
+        text = f"w={self._width}:h={self._height}:flags={kernel}+{EXACT}"
         if not frame.format.is_rgb:
             text += f":in_color_matrix={matrix_of(frame)}:in_range={range_of(frame)}"
         return [*filters, ("scale", text), ("format", "pix_fmts=rgb24")]

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from paddleseg_u2net.io.video.conversion import EXACT, filter_graph, is_hd
 from paddleseg_u2net.io.video.library import has_codec, library
 from paddleseg_u2net.io.video.types import Notes, PathLike, VideoError
 
@@ -75,6 +76,7 @@ class Encoder:
         self._tags = _tags(height, width, self._format)
         for name, value in self._tags.items():
             setattr(context, name, value)
+        self._graph: Any = None
 
     def _options(self, crf: Optional[int]) -> Dict[str, str]:
         options = dict(self._codec.options)
@@ -113,16 +115,19 @@ class Encoder:
         return self._in_colours(frame_of(picture, format="rgb24"), self._format)
 
     def _in_colours(self, frame: Any, format_name: str) -> Any:
-        made = frame.reformat(
-            format=format_name, dst_colorspace=self._matrix(), dst_color_range=_LIMITED
-        )
-        for name, value in self._tags.items():
-            if hasattr(made, name):
-                setattr(made, name, value)
-        return made
+        if self._graph is None:
+            matrix = "bt709" if self._tags["colorspace"] == _BT709 else "bt601"
+            scale = f"out_color_matrix={matrix}:out_range=tv:flags=area+{EXACT}"
+            filters = [("scale", scale), ("format", f"pix_fmts={format_name}")]
+            self._graph = filter_graph(frame.width, frame.height, frame.format, self._unit, filters)
+        self._graph.push(frame)
+        return self._tagged(self._graph.pull())
 
-    def _matrix(self) -> int:
-        return self._tags["colorspace"]
+    def _tagged(self, frame: Any) -> Any:
+        for name, value in self._tags.items():
+            if hasattr(frame, name):  # not all of them in older PyAVs, whose encoders know them
+                setattr(frame, name, value)
+        return frame
 
     def _with_alpha(self, picture: np.ndarray) -> Any:
         """Planes of colour by FFmpeg, of alpha by hand: its own conversion adds one to alpha."""
@@ -131,10 +136,7 @@ class Encoder:
         opaque = self._in_colours(
             av.VideoFrame.from_ndarray(colours, format="rgb24"), self._format.replace("yuva", "yuv")
         )
-        frame = av.VideoFrame(opaque.width, opaque.height, self._format)
-        for name, value in self._tags.items():
-            if hasattr(frame, name):
-                setattr(frame, name, value)
+        frame = self._tagged(av.VideoFrame(opaque.width, opaque.height, self._format))
         for made, plane in zip(opaque.planes, frame.planes):
             if made.line_size == plane.line_size:
                 plane.update(made)
@@ -160,6 +162,7 @@ def _padded(lines: np.ndarray, line_size: int) -> bytes:
     return whole.tobytes()
 
 
+_BT709, _BT601 = 1, 6  # of matrix, primaries and transfer
 _LIMITED = 1  # of `color_range`: black is 16
 
 
@@ -167,9 +170,9 @@ def _tags(height: int, width: int, format_name: str) -> Dict[str, int]:
     """ITU-T H.273: BT.709 for HD, else BT.601 of 525 lines; nothing for RGB and grey."""
     if not format_name.startswith("yuv"):
         return {}
-    if width >= 1280 or height >= 720:
-        return {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": _LIMITED}
-    return {"colorspace": 5, "color_primaries": 1, "color_trc": 1, "color_range": _LIMITED}
+    standard = _BT709 if is_hd(height, width) else _BT601
+    names = ("colorspace", "color_primaries", "color_trc")
+    return {**dict.fromkeys(names, standard), "color_range": _LIMITED}
 
 
 def _usable(path: PathLike, name: str, kind: str, crf: Optional[int]) -> Codec:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from paddleseg_u2net.io import files
+from paddleseg_u2net.io.video.animated_webp import AnimatedWebp, is_webp
 from paddleseg_u2net.io.video.frame_files import FrameFiles, is_pattern
 from paddleseg_u2net.io.video.reading import VideoFile
 from paddleseg_u2net.io.video.types import PathLike, Seconds, Size, Video, VideoError, seconds
@@ -49,4 +50,6 @@ def open_video(
         )
     if rate is not None:
         raise VideoError(source, "a rate is for folders of frames; a video has times of its own")
+    if is_webp(source):
+        return AnimatedWebp(os.fspath(source), begin, length, size)
     return VideoFile(os.fspath(source), begin, length, size)

@@ -6,7 +6,7 @@ import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from paddleseg_u2net.io.video.kept_file import KeptFile
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
 
-_FINEST = Fraction(1, 90000)
+_COARSEST = Fraction(1, 5000)  # of seconds
 
 
 def open_writer(
@@ -94,7 +94,8 @@ class VideoFileWriter(VideoWriter):
         self._path, self._shape, self._kind, self._rate = path, shape, kind, rate
         self._along, self._packets = along, 0
         self._last: Optional[int] = None
-        self._unit = time_unit(rate, along)
+        self._unit, self._lead = time_unit(rate, along), Fraction(0)
+        self._container: Any = None
         self._stack = contextlib.ExitStack()
         self._temporary = self._stack.enter_context(atomic_path(path))
         try:
@@ -105,7 +106,8 @@ class VideoFileWriter(VideoWriter):
                 path, self._container, shape, rate, self._unit, kind, codec, crf, self._notes
             )
             if along is not None:
-                along.add_to(self._container, self._notes)
+                along.add_to(self._container, self._encoder.stream, self._notes)
+                self._lead = along.lead
         except BaseException as error:
             self._discard(error)
             raise
@@ -118,16 +120,16 @@ class VideoFileWriter(VideoWriter):
             raise ValueError(
                 f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
             )
-        pts = round(seconds(self._path, "time", time) / self._unit)
+        pts = round((seconds(self._path, "time", time) + self._lead) / self._unit)
         if self._last is not None and pts <= self._last:
             raise ValueError(
                 f"expected a time after {float(self._last * self._unit)} s, found {time}"
             )
         self._last = pts
-        with signals.held():
+        with signals.held(), self._refusals():
             self._mux(self._encoder.encode(picture, pts))
             if self._along is not None:
-                self._mux(self._along.until(pts * self._unit))
+                self._mux(self._along.until(pts * self._unit - self._lead))
         self._check()
 
     def _mux(self, packets: Any) -> None:
@@ -135,6 +137,14 @@ class VideoFileWriter(VideoWriter):
             self._container.mux(packet)
             self._packets += 1
         self._file.reserve(self._packets)
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Name the file where FFmpeg refuses something."""
+        try:
+            yield
+        except library().FFmpegError as error:
+            raise VideoError(self._path, f"FFmpeg does not write it so: {error}") from error
 
     def _check(self) -> None:
         error = self._file.error
@@ -151,24 +161,27 @@ class VideoFileWriter(VideoWriter):
         if self._last is None:
             self._discard(None)
             return
-        with signals.held():
-            if not isinstance(self._file.error, OSError):
-                self._mux(self._encoder.flush())
-                if self._along is not None:
-                    end = self._last * self._unit + 1 / self._rate
-                    self._mux(self._along.until(None if whole else end))
-            self._container.close()
+        with signals.held(), self._refusals():
+            try:
+                if not isinstance(self._file.error, OSError):
+                    self._flush(whole)
+                self._container.close()
+            except BaseException as error:
+                self._discard(error)
+                raise
             self._container = None
-            error = self._file.error
-            self._file.close()
-            self._finish()
-        if whole and error is not None:
+            if self._along is not None:
+                self._along.close()
+            self._stack.close()
+        if whole:
             self._check()
 
-    def _finish(self) -> None:
-        if self._along is not None:
-            self._along.close()
-        self._stack.close()
+    def _flush(self, whole: bool) -> None:
+        self._mux(self._encoder.flush())
+        if self._along is not None and self._last is not None:
+            end = self._last * self._unit - self._lead + 1 / self._rate
+            self._mux(self._along.until(None if whole else end))
+            self._mux(self._along.flush())
 
     def _discard(self, error: Optional[BaseException]) -> None:
         """End without a file."""
@@ -177,16 +190,14 @@ class VideoFileWriter(VideoWriter):
         with contextlib.suppress(Exception):
             self._container.close()
         self._container = None
-        self._temporary.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._stack.__exit__(OSError, error or OSError(), None)
+        error = error or OSError()  # so that nothing gets the file's name
+        with contextlib.suppress(type(error)):
+            self._stack.__exit__(type(error), error, None)
 
 
 def time_unit(rate: Fraction, along: Optional[Along]) -> Fraction:
-    """The unit of times: the source's own, in which they are exact, or one that the rate fits."""
-    if along is not None and along.unit is not None:
-        return along.unit
-    fine = 1 / rate
-    while fine > Fraction(1, 10000):
-        fine /= 10
-    return fine
+    """A part of the source's own unit, in which its times are exact, or of one frame."""
+    unit = 1 / rate if along is None else along.unit
+    while unit > _COARSEST:
+        unit /= 10
+    return unit
