@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Tuple
 
 from paddleseg_u2net.commands.arguments import model_of
 from paddleseg_u2net.commands.video.flags import video_parser
+from paddleseg_u2net.commands.video.live import run_live
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import ImageError
@@ -24,7 +25,9 @@ def run(argv: List[str]) -> int:
     """Write the video; 1 if it cannot be, 0 otherwise."""
     parser = video_parser()
     arguments = parser.parse_intermixed_args(argv)
-    source, output = _ends(parser, arguments)
+    if arguments.source is not None and not arguments.live:
+        parser.error("--source: a camera is live; add --live")
+    source, output = ("", "") if arguments.live else _ends(parser, arguments)
     threads = arguments.threads or cores()
     arguments.threads = 1  # frames are shared out, not each frame: nothing waits for a thread
     try:
@@ -39,6 +42,8 @@ def run(argv: List[str]) -> int:
         raise
     except ValueError as error:
         parser.error(f"--{error}")
+    if arguments.live:
+        return run_live(parser, arguments, settings, background)
     _check_kind(parser, arguments.only, background, output)
     start_logging()
     job = Job(

@@ -42,6 +42,8 @@ def video_parser() -> argparse.ArgumentParser:
     add("--duration", type=_seconds, metavar="TIME", help="how much of it; else to its end")
     add("--fps", type=_rate, metavar="RATE", help="frames a second of a folder or a pattern, such "
         "as 25 or 30000/1001")  # fmt: skip
+    add("--source", metavar="N", help="a camera by its number, in place of INPUT, with --live")
+    add("--live", action="store_true", help="the newest frame wins; OUTPUT may be left out")
     add("--json", type=file_of(".json"), metavar="FILE", help="what became of each frame: its "
         "time, how sure the object is, whether the network saw it, cuts")  # fmt: skip
     add = result.add_argument_group("what is kept").add_argument
