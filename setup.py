@@ -26,6 +26,7 @@ SERVICE = [
     f"python-multipart{VERSIONS['PYTHON_MULTIPART']}",
     f"starlette{VERSIONS['STARLETTE']}",
     f"uvicorn{VERSIONS['UVICORN']}",
+    f"websockets{VERSIONS['WEBSOCKETS']}",
 ]
 TRAIN = [
     f"paddleseg=={VERSIONS['PADDLESEG']}",
@@ -46,7 +47,7 @@ setup(
     package_data={
         "paddleseg_u2net.datasets": ["known.yaml"],
         "paddleseg_u2net.evaluation": ["page.html", "page.css", "page.js"],
-        "paddleseg_u2net.service": ["page/*"],
+        "paddleseg_u2net.service": ["page/*", "page/camera/*"],
         "paddleseg_u2net.weights": ["zoo.yaml"],
     },
     python_requires=VERSIONS["PYTHON"],

@@ -76,24 +76,27 @@ def median(values: Sequence[float]) -> float:
 
 
 class Run(NamedTuple):
-    """A process that ended: wall time, its own peak memory, and that of it and its children
-    together where it had any.
+    """A process that ended: wall time, its own peak memory, that of it and its children together
+    where it had any, and the seconds that it and they kept the processor busy.
     """
 
     seconds: float
     peak: int
     peak_of_all: int
+    processor: float
 
 
 # A process begins with the memory of the one that started it as its peak, so that it is started by
-# a small one, which writes wall time and peak (KiB, on macOS bytes) to the file of its argument.
+# a small one, which writes wall time, peak (KiB, on macOS bytes) and processor's time to the file
+# of its argument.
 _STARTER = """
 import os, sys, time
 started = time.perf_counter()
 number = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(number, 0)
 with open(sys.argv[1], "w") as file:
-    print(time.perf_counter() - started, usage.ru_maxrss, file=file)
+    busy = usage.ru_utime + usage.ru_stime
+    print(time.perf_counter() - started, usage.ru_maxrss, busy, file=file)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
@@ -119,9 +122,9 @@ def run(command: Sequence[object], env: Dict[str, str]) -> Run:
         if process.returncode:
             text = output.decode(errors="replace")[-4000:]
             sys.exit(f"{' '.join(words)}: ended with {process.returncode}:\n{text}")
-        seconds, peak = result.read_text().split()
+        seconds, peak, busy = result.read_text().split()
     peak_bytes = int(peak) * (1 if sys.platform == "darwin" else 1024)
-    return Run(float(seconds), peak_bytes, max(peak_bytes, watch.peak_of_all))
+    return Run(float(seconds), peak_bytes, max(peak_bytes, watch.peak_of_all), float(busy))
 
 
 class _Watch:

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "write a trained model for an engine, checked and described",
     "predict": "write pictures of a model's predictions",
     "remove": "take the background out of images",
+    "video": "take the background out of a video, steadily",
     "serve": "remove backgrounds over HTTP, with a page",
     "prepare": "fetch or unpack a known data set, checked and listed",
     "dataset": "import, check, show and count your own data",

@@ -31,6 +31,8 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     add = result.add_argument_group("limits").add_argument
     add("--queue", type=at_least(0), default=32, metavar="N", help="requests that are being sent "
         "or wait; more are answered 503")  # fmt: skip
+    add("--cameras", type=at_least(0), metavar="N", help="cameras that are served at the "
+        "same time; else as many as pictures; 0: none, and the page does not offer it")  # fmt: skip
     add("--max_bytes", type=at_least(1), default=50 << 20, metavar="N", help="of a request's body")
     add("--max_pixels", type=at_least(1), default=50_000_000, metavar="N", help="of a picture, and "
         "of all that are worked on at the same time")  # fmt: skip
@@ -67,6 +69,7 @@ def run(argv: List[str]) -> int:
         # of each process
         at_once=arguments.at_once or max(1, cores() // arguments.workers),
         queue=arguments.queue,
+        cameras=arguments.cameras,
         max_bytes=arguments.max_bytes,
         max_pixels=arguments.max_pixels,
         time_limit=arguments.time_limit,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Optional, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from paddleseg_u2net.io.images import (
     ImageError,
     Metadata,
     Original,
+    PathLike,
     convert_image,
     convert_original,
     decode_image,
@@ -26,10 +28,14 @@ from paddleseg_u2net.io.images import (
     read_image,
     read_original,
 )
+from paddleseg_u2net.io.video import Frame, Size, Video, open_video
+from paddleseg_u2net.io.video.types import Seconds
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal import Options, Removed, Remover, options_of
 from paddleseg_u2net.removal.words import check_words
+from paddleseg_u2net.video.mattes import mattes
+from paddleseg_u2net.video.settings import Settings
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, np.ndarray]
 """What `Predictor` takes for a picture: the path of a file, the content of one, a Pillow picture,
@@ -183,6 +189,44 @@ class Predictor:
         for number, picture in enumerate(pictures):
             yield self._predicted(picture, f"picture {number} of the batch")
 
+    def video(
+        self,
+        source: PathLike,
+        start: Seconds = 0,
+        duration: Optional[Seconds] = None,
+        rate: Optional[Seconds] = None,
+        size: Optional[Size] = None,
+        **settings: Any,
+    ) -> Iterator[Tuple[Frame, np.ndarray]]:
+        """The frames of a video, each with the foreground's opacity, steady over time.
+
+        >>> for frame, alpha in Predictor("u2netp", threads=1).video("clip.mp4"):
+        ...     shown = frame.picture * (alpha[..., None] / 255)  # at frame.time, in seconds
+
+        A frame's opacity needs frames that come after it, and several networks run at once: with
+        ``threads=1`` each has a core. The file is closed when the frames end or this is closed.
+
+        Args:
+            source: a file, a folder of frames, or a pattern of frames such as ``frames/*.png``.
+            start: seconds that are left out.
+            duration: seconds that are read; None: all.
+            rate: frames a second of a folder or a pattern, which needs it.
+            size: the shorter side of the frames, or (height, width); None: their own.
+            settings: as `video.Settings` takes them: ``steady``, ``every``, ``presence``, ...
+
+        Yields:
+            A `Frame`, with its ``picture``, uint8 (H, W, 3), RGB, upright, its ``time`` in seconds
+            from the start, a ``Fraction``, and its ``number``; and its opacity, uint8 (H, W).
+
+        Raises:
+            VideoError: it cannot be read; a ValueError, whose message begins with its name.
+            ValueError: a setting is none; raised at once, as is what is wrong with the file.
+            ModuleNotFoundError: PyAV is not installed.
+        """
+        how = Settings(**settings)
+        video = open_video(source, start, duration, rate, size)
+        return _matted(video, os.fspath(source), self.remover, how)
+
     def __repr__(self) -> str:
         return f"<Predictor of {self.source} on {self.backend}>"
 
@@ -190,6 +234,16 @@ class Predictor:
         with memory_named(_name_of(picture, name)):
             probability = self._pipeline(as_image(picture, self._channels, name))
         return probability[0] if len(probability) == 1 else probability
+
+
+def _matted(
+    video: Video, name: str, remover: Remover, settings: Settings
+) -> Iterator[Tuple[Frame, np.ndarray]]:
+    with video, closing(mattes(video, remover, settings)) as found:
+        for matte in found:
+            yield matte.frame, matte.alpha
+        for note in video.notes():
+            logger.warning(f"{name}: {note}")
 
 
 def _name_of(picture: Any, name: str) -> Union[str, os.PathLike[str]]:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.service.api import add_remove
+from paddleseg_u2net.service.live.api import add_live
 from paddleseg_u2net.service.models import load_removers
 from paddleseg_u2net.service.removebg.api import add_removebg
 from paddleseg_u2net.service.service import Service
@@ -51,6 +52,8 @@ def create_app(settings: Settings, models: Optional[Mapping[str, Remover]] = Non
     add_handlers(app)
     add_remove(app, service)
     add_removebg(app, service)
+    if settings.cameras:
+        add_live(app, service)
     _add_watching(app, service)
     if not settings.api_keys:  # the page has none
         add_page(app)
@@ -76,6 +79,7 @@ def _add_watching(app: FastAPI, service: Service) -> None:
         told = {
             "status": "ready" if ready else "not ready",
             "models": list(service.models),
+            "cameras": service.settings.cameras,
             "version": __version__,
         }
         return JSONResponse(told, 200 if ready else 503, {"Cache-Control": "no-store"})

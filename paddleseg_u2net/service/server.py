@@ -15,8 +15,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from paddleseg_u2net import signals
+from paddleseg_u2net.env import keep_memory
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
+from paddleseg_u2net.service.live.frames import MOST_BYTES
 from paddleseg_u2net.service.settings import Settings
 from paddleseg_u2net.service.web.connection import connection_class
 
@@ -63,12 +65,17 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
     Raises:
         ValueError: a model cannot be loaded.
     """
+    keep_memory()
     app = create_app(settings)
     _hand_on_errors()
     config = uvicorn.Config(
         app,
         http=connection_class(settings.stall),
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,  # frames are compressed
+        ws_ping_interval=settings.stall,
+        ws_ping_timeout=settings.stall,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -8,7 +8,7 @@ import time
 from typing import Awaitable, Callable, Mapping, Optional, Tuple
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 
 from paddleseg_u2net.log import logger
@@ -55,7 +55,7 @@ class Service:
         """The answer to a request that gets a place, or the error in its form."""
         asked = Asked(self, request)
         try:
-            self._check_key(request)
+            self.check_key(request)
             with self.work.place():
                 response, outcome = await handle(asked), "done"
         except ServiceError as error:
@@ -72,7 +72,8 @@ class Service:
         self.metrics.seconds.labels(api).observe(time.monotonic() - asked.began)
         return response
 
-    def _check_key(self, request: Request) -> None:
+    def check_key(self, request: HTTPConnection) -> None:
+        """Refuse, with a ServiceError, who has none of the keys, where there are some."""
         keys = self.settings.api_keys
         given = request.headers.get("x-api-key", "").encode()
         # All are looked at: how long it takes tells nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Tuple
+from typing import Optional, Tuple
 
 from paddleseg_u2net.env import cores
 
@@ -19,6 +19,8 @@ class Settings:
         at_once: pictures that are worked on at the same time; 0: one for each core.
         queue: requests that are being sent or wait, besides those that are worked on; further ones
             are refused.
+        cameras: that are served at the same time, besides those who wait in the queue; None: one
+            for each picture at once; 0: none, and the page has no camera.
         max_bytes: of a request's body, and of a picture that is fetched for it.
         max_pixels: of a picture, by its header; and of all that are worked on at the same time.
         time_limit: seconds from a request's first byte to its answer.
@@ -38,6 +40,7 @@ class Settings:
     threads: int = 0
     at_once: int = 0
     queue: int = 32
+    cameras: Optional[int] = None
     max_bytes: int = 50 * 2**20
     max_pixels: int = 50_000_000
     time_limit: float = 120.0
@@ -54,6 +57,8 @@ class Settings:
         if not self.models:
             raise ValueError("models: expected one or more, got none")
         object.__setattr__(self, "at_once", self.at_once or cores())
+        if self.cameras is None:
+            object.__setattr__(self, "cameras", self.at_once)
         object.__setattr__(self, "threads", self.threads or max(1, cores() // self.at_once))
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Tuple
+from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -38,9 +38,9 @@ class Backdrop:
         """
         raise NotImplementedError
 
-    def notes(self) -> Tuple[str, ...]:
+    def notes(self) -> List[str]:
         """What was repaired in it."""
-        return ()
+        return []
 
     def close(self) -> None:
         """Close what it reads."""

@@ -29,7 +29,7 @@ _LARGEST_CANVAS = 512
 _PLAIN = Settings()
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """A frame, how it came about from the one before, and its map and presence to be."""
 
     frame: Frame
@@ -66,7 +66,7 @@ def _seen(
     remover: Remover,
     settings: Settings,
     pool: ThreadPoolExecutor,
-) -> Iterator[_Seen]:
+) -> Iterator[Seen]:
     """Follow the motion, and give the network what it has to see; its answers come later."""
     flow, pace = Flow(), Pace(settings.every)
     canvas: Optional[Tuple[int, int]] = None
@@ -80,11 +80,11 @@ def _seen(
                     f"frame {frame.number}: expected {first[0]}x{first[1]} pixels, as those before "
                     f"it have, got {size[0]}x{size[1]}"
                 )
-            step = flow.push(_grey(frame.picture, canvas))
+            step = flow.push(canvas_of(frame.picture, canvas))
             found = None
             if pace(step):
-                found = pool.submit(_found, remover, remover.prepare(frame.picture), size, canvas)
-            yield _Seen(frame, step, found)
+                found = pool.submit(found_in, remover, remover.prepare(frame.picture), size, canvas)
+            yield Seen(frame, step, found)
 
 
 def canvas_size(pipeline: Pipeline, size: Tuple[int, int]) -> Tuple[int, int]:
@@ -101,13 +101,13 @@ def canvas_size(pipeline: Pipeline, size: Tuple[int, int]) -> Tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _grey(picture: np.ndarray, canvas: Tuple[int, int]) -> np.ndarray:
+def canvas_of(picture: np.ndarray, canvas: Tuple[int, int]) -> np.ndarray:
     """The canvas of a frame, uint8 (h, w)."""
     small = cv2.resize(picture, canvas, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
 
-def _found(
+def found_in(
     remover: Remover, batch: np.ndarray, size: Tuple[int, int], canvas: Tuple[int, int]
 ) -> Tuple[np.ndarray, float]:
     """The map of a frame on the canvas, float32 (h, w), and its presence."""
@@ -121,10 +121,10 @@ def _found(
 
 
 def _finished(
-    seen: Generator[_Seen, None, None], remover: Remover, settings: Settings
+    seen: Generator[Seen, None, None], remover: Remover, settings: Settings
 ) -> Iterator[Matte]:
     """Make the maps steady, and mattes of them; after an error those of the frames before it."""
-    finishing = _Finishing(remover.pipeline, settings)
+    finishing = Finishing(remover.pipeline, settings)
     stopped: Optional[Exception] = None
     with closing(seen):
         try:
@@ -137,21 +137,23 @@ def _finished(
         raise stopped
 
 
-class _Finishing:
+class Finishing:
     """From maps on the canvas to the opacity of frames."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
         self._pipeline = pipeline
         self._steadier = Steadier(settings.steady, settings.ahead)
         self._gate, self._levels = Gate(settings.presence), Levels(settings.steady)
-        self._waiting: Deque[Tuple[_Seen, Optional[float]]] = deque()
+        self._waiting: Deque[Tuple[Seen, Optional[float]]] = deque()
 
-    def push(self, seen: _Seen) -> Iterator[Matte]:
+    def push(self, seen: Seen) -> Iterator[Matte]:
+        """Take the next frame; give the mattes that are ready."""
         found, sure = seen.found.result() if seen.found else (None, None)
         self._waiting.append((seen, sure))
         return self._mattes(self._steadier.push(seen.frame.number, found, seen.step))
 
     def flush(self) -> Iterator[Matte]:
+        """Give the mattes of the frames that wait for later ones."""
         return self._mattes(self._steadier.flush())
 
     def _mattes(self, ready: List[Tuple[int, np.ndarray]]) -> Iterator[Matte]:

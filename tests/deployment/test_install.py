@@ -132,8 +132,9 @@ def test_the_service_and_its_page_are_served(environment, wheel, folder):
         port = next(found[1] for line in lines if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
         page = ROOT / "paddleseg_u2net/service/page"
-        for path in page.iterdir():
-            address = "/" if path.name == "index.html" else f"/page/{path.name}"
+        for path in filter(Path.is_file, page.rglob("*")):
+            name = path.relative_to(page).as_posix()
+            address = "/" if name == "index.html" else f"/page/{name}"
             connection.request("GET", address)
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (200, path.read_bytes()), address

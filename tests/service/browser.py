@@ -47,9 +47,9 @@ class Dark(Graded):
 
 
 @contextlib.contextmanager
-def serving(models: Any) -> Iterator[str]:
+def serving(models: Any, **settings: Any) -> Iterator[str]:
     """The address of a service of removers by their names, in a thread."""
-    app = create_app(Settings(), models)
+    app = create_app(Settings(**settings), models)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -66,13 +66,14 @@ def serving(models: Any) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*arguments: str) -> Iterator[Any]:
     """A browser; skips where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="make runtimes installs it")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")
     with playwright.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        words = ["--no-sandbox", *arguments]
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=words)
         try:
             yield browser
         finally:

@@ -187,6 +187,31 @@ def test_clients_that_stall_are_let_go(running):
     assert everything(kept).startswith(b"HTTP/1.1 200")
 
 
+def test_a_camera_outlives_the_times_of_requests(running):
+    client = pytest.importorskip("websockets.sync.client")
+    from websockets.exceptions import ConnectionClosed
+
+    server = running("--stall", "0.4", "--cameras", "1")
+    server.open()
+    url = f"ws://127.0.0.1:{server.port}/api/live"
+    with client.connect(url) as socket:
+        assert "max_pixels" in socket.recv()
+        for _ in range(4):
+            time.sleep(0.2)
+            socket.send(encoded(square()))
+            assert socket.recv().startswith(b"\x89PNG")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.send(bytes(2 << 20))
+            socket.recv()
+        assert closed.value.rcvd is None or closed.value.rcvd.code == 1009
+    with client.connect(url) as socket:
+        socket.recv()
+        assert server.end() == 0
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv()
+        assert closed.value.rcvd.code == 1012
+
+
 def test_a_large_body_is_answered_while_it_is_sent(running):
     server = running("--max_bytes", "100000")
     for size in (b"Content-Length: 524288000", b"Transfer-Encoding: chunked"):

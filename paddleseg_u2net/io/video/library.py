@@ -15,7 +15,7 @@ def library() -> Any:
         import av.logging
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"videos are read and written by PyAV, which is not installed: {INSTALL}"
+            f"videos are read and written by PyAV, which is not installed: {INSTALL}", name="av"
         ) from error
     return av
 

@@ -23,6 +23,7 @@ def connection_class(stall: float) -> Type[H11Protocol]:
         _head: Optional[asyncio.TimerHandle] = None
         _taking: Optional[asyncio.TimerHandle] = None
         _left = 0
+        _is_handed_on = False
 
         def connection_made(self, transport: Any) -> None:
             """Wait for the first request's head."""
@@ -32,11 +33,21 @@ def connection_class(stall: float) -> Type[H11Protocol]:
         def data_received(self, data: bytes) -> None:
             """Wait for the rest of a head that has begun."""
             super().data_received(data)
+            if self._is_handed_on:
+                return
             if self.cycle is None or self.cycle.response_complete:
                 self._wait_for_head()
             elif self._head is not None:
                 self._head.cancel()
                 self._head = None
+
+        def handle_websocket_upgrade(self, event: Any) -> None:
+            """Hand the connection on to another class, which has times of its own."""
+            self._is_handed_on = True
+            if self._head is not None:
+                self._head.cancel()
+                self._head = None
+            super().handle_websocket_upgrade(event)
 
         def _wait_for_head(self) -> None:
             if self._head is None:

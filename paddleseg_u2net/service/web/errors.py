@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping, Optional
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.text import one_line
@@ -43,7 +44,7 @@ def unforeseen(name: str, error: Exception) -> ServiceError:
     )
 
 
-def answer(request: Request, error: ServiceError) -> JSONResponse:
+def answer(request: HTTPConnection, error: ServiceError) -> JSONResponse:
     """The answer; of addresses that are remove.bg's in its form."""
     message = one_line(error.message)
     content: Dict[str, Any] = {"error": {"code": error.code, "message": message}}

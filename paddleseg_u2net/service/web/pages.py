@@ -34,6 +34,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=()",
 }
 
 
@@ -63,14 +64,15 @@ def add_page(app: FastAPI) -> None:
     async def index() -> Response:
         return _file("index.html")
 
-    @app.get("/page/{name}", include_in_schema=False)
+    @app.get("/page/{name:path}", include_in_schema=False)
     async def file(name: str) -> Response:
         return _file(name)
 
 
 def _file(name: str) -> Response:
     """A file of the page; one that is there, so that no name leads out of the folder."""
-    there = {path.name for path in PAGE.iterdir() if path.suffix in _TYPES}
+    files = (path for path in PAGE.rglob("*") if path.suffix in _TYPES)
+    there = {path.relative_to(PAGE).as_posix() for path in files}
     if name not in there:
         raise HTTPException(404, "there is no such file")
     path = PAGE / name
