@@ -184,6 +184,13 @@ class Pipeline:
             probability = minmax_normalise(probability).astype(np.float32)
         return guided(probability, picture)
 
+    def grey(self, probability: np.ndarray, shape: Tuple[int, ...]) -> Optional[np.ndarray]:
+        """What `restore` gives for an image (H, W), times 255, as uint8 (K, H, W), where that loses
+        nothing, and in a third of the time; None elsewhere.
+        """
+        bilinear = self.upsampling == "bilinear" or probability.shape[1:] == shape
+        return self.preprocess.grey(probability, shape) if bilinear else None
+
 
 def classes_of(probability: np.ndarray) -> np.ndarray:
     """Probabilities (K, H, W) -> class numbers uint8 (H, W); K = 1: foreground from 0.5 upwards."""

@@ -29,18 +29,22 @@ Shape = Tuple[int, ...]  # height, width
 
 # The values of 8 bits in [0, 1].
 _IN_UNIT = np.arange(256, dtype=np.float32) / 255
+# A picture is large that is so many times as high as the network's input; rows of it at a time.
+_LARGE, _ROWS = 3, 32
 
 
 class Preset(NamedTuple):
     """``resize``: uint8 (H, W, C) and (width, height) -> values in [0, 255], uint8 or float32.
     ``by_maximum``: they are divided by their maximum, otherwise by 255. ``restore``: probabilities
     (K, h, w) and (H, W) -> float32 (K, H, W). ``normalises``: maps are min-max normalised.
+    ``grey``: where all that ``restore`` gives is of 8 bits, the same as uint8 (K, H, W).
     """
 
     resize: Callable[[np.ndarray, Size], np.ndarray]
     by_maximum: bool
     restore: Callable[[np.ndarray, Shape], np.ndarray]
     normalises: bool
+    grey: Optional[Callable[[np.ndarray, Shape], np.ndarray]] = None
 
 
 def resize_planes(planes: np.ndarray, shape: Shape) -> np.ndarray:
@@ -67,7 +71,8 @@ def _fading(image: np.ndarray, size: Size) -> np.ndarray:
     around the picture all is black, so that the border of an enlarged one fades, down to the
     picture's darkest value at most.
     """
-    resized = cv2.resize(_in_float(image, size[1]), size, interpolation=cv2.INTER_LINEAR)
+    linear = _linear_of_few if len(image) > _LARGE * size[1] else _linear_in_float
+    resized = linear(image, size)
     resized = resized.reshape(size[1], size[0], -1)
     for axis, (old, new) in enumerate(zip(image.shape, resized.shape[:2])):
         at = (np.arange(new) + 0.5) * (old / new) - 0.5
@@ -81,31 +86,42 @@ def _fading(image: np.ndarray, size: Size) -> np.ndarray:
     return np.maximum(resized, float(image.min()), out=resized)
 
 
-def _in_float(image: np.ndarray, height: int) -> np.ndarray:
-    """The picture in float32, with those rows only that a resize to ``height`` looks at.
+def _linear_in_float(image: np.ndarray, size: Size) -> np.ndarray:
+    return cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
 
-    A large picture would take four times its memory otherwise; rows that are not touched take none.
+
+def _linear_of_few(image: np.ndarray, size: Size) -> np.ndarray:
+    """The same (to the last bit, but for some of the last column but one), first across, then down:
+    of those rows alone that are looked at, since the floats of a large picture take longer than
+    their sums.
     """
-    if len(image) < 8 * height:
-        return image.astype(np.float32)
-    first = np.floor((np.arange(height) + 0.5) * (len(image) / height) - 0.5).astype(int)
-    rows = np.unique((first[:, None] + np.arange(-1, 3)).clip(0, len(image) - 1))
-    values = np.zeros(image.shape, np.float32)
-    values[rows] = image[rows]
-    return values
+    width, height = size
+    at = (np.arange(height) + 0.5) * (len(image) / height) - 0.5
+    # OpenCV's places have a rounding error.
+    above = np.floor(at[:, None] + (-0.01, 0.01)).astype(int)
+    rows = np.unique(np.clip((above, above + 1), 0, len(image) - 1))
+    narrow = np.zeros((len(image), width, image.shape[2]), np.float32)
+    for start in range(0, len(rows), _ROWS):
+        part = rows[start : start + _ROWS]
+        across = _linear_in_float(image[part], (width, len(part)))
+        narrow[part] = across.reshape(len(part), width, -1)
+    return cv2.resize(narrow, size, interpolation=cv2.INTER_LINEAR)
 
 
 def _restore_normalised(probability: np.ndarray, shape: Shape) -> np.ndarray:
     return resize_planes(minmax_normalise(probability).astype(np.float32), shape)
 
 
-def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
+def _grey_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
     grey = (minmax_normalise(probability) * 255).astype(np.uint8)
     size = (shape[1], shape[0])
-    restored = np.empty((len(grey), *shape), np.float32)
-    for plane, target in zip(grey, restored):
-        resized = Image.fromarray(plane).resize(size, Image.BILINEAR)
-        cv2.LUT(np.asarray(resized), _IN_UNIT, target)
+    return np.stack([Image.fromarray(plane).resize(size, Image.BILINEAR) for plane in grey])
+
+
+def _restore_published(probability: np.ndarray, shape: Shape) -> np.ndarray:
+    restored = np.empty((len(probability), *shape), np.float32)
+    for plane, target in zip(_grey_published(probability, shape), restored):
+        cv2.LUT(plane, _IN_UNIT, target)
     return restored
 
 
@@ -114,7 +130,7 @@ _area = partial(cv2.resize, interpolation=cv2.INTER_AREA)
 
 PRESETS: Dict[str, Preset] = {
     "paddleseg": Preset(_linear, False, resize_planes, normalises=False),
-    "official": Preset(_fading, True, _restore_published, normalises=True),
+    "official": Preset(_fading, True, _restore_published, True, _grey_published),
     "zoo": Preset(_area, False, _restore_normalised, normalises=True),
 }
 
@@ -224,6 +240,10 @@ class Preprocess:
         if self.fit:
             return self.fit.restore(planes, (shape[1], shape[0]), resize_planes)
         return self.preset.restore(planes, shape)
+
+    def grey(self, planes: np.ndarray, shape: Shape) -> Optional[np.ndarray]:
+        """What `restore` gives as uint8 (K, H, W), 255 for 1; None where that loses something."""
+        return self.preset.grey(planes, shape) if self.preset.grey and not self.fit else None
 
     def _table(self, white: float) -> np.ndarray:
         """The results of all 256 values of 8 bits, float32 (C, 256), each rounded once."""

@@ -95,12 +95,20 @@ class Remover:
         if score < options.presence:
             alpha = np.zeros(picture.shape[:2], np.uint8)
         else:
-            alpha = foreground(self.pipeline.restore(probability, self._seen(picture)))
+            alpha = self._alpha(probability, picture)
             pixel = max(large / few for large, few in zip(alpha.shape, small.shape[1:]))
             alpha, more = refined(picture, alpha, options, pixel)
             notes += more
         finished = composed(picture, alpha, options, profile)
         return Removed(finished, alpha, *_object(alpha), score, notes)
+
+    def _alpha(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """The foreground's opacity, uint8 (H, W), as the map has it."""
+        one = len(probability) == 1
+        grey = self.pipeline.grey(probability, picture.shape[:2]) if one else None
+        if grey is not None:
+            return grey[0]
+        return foreground(self.pipeline.restore(probability, self._seen(picture)))
 
     def _without_padding(self, probability: np.ndarray, picture: np.ndarray) -> np.ndarray:
         """What of a map (K, h, w) is of the picture."""

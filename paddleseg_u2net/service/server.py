@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from paddleseg_u2net import signals
+from paddleseg_u2net.env import keep_memory
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.service.app import create_app
 from paddleseg_u2net.service.live.frames import MOST_BYTES
@@ -64,6 +65,7 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
     Raises:
         ValueError: a model cannot be loaded.
     """
+    keep_memory()
     app = create_app(settings)
     _hand_on_errors()
     config = uvicorn.Config(

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from paddleseg_u2net.inference import PRESETS, Preprocess
+from paddleseg_u2net.render import foreground
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -61,6 +62,9 @@ def test_official_maps_are_those_of_the_authors_script(shape):
     found = PRESETS["official"].restore(probability[None], shape)
     assert found.shape == (1, *shape) and found.dtype == np.float32
     np.testing.assert_array_equal(found[0] * 255, authors_map(probability, shape))
+    grey = Preprocess(type="official").grey(probability[None], shape)
+    np.testing.assert_array_equal(grey[0], authors_map(probability, shape))
+    np.testing.assert_array_equal(foreground(found), grey[0])
 
 
 @pytest.mark.parametrize(
