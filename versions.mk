@@ -20,6 +20,7 @@ PYSODMETRICS = 1.6.2
 PYSALIENCY = 0.2.22
 PYCOCOTOOLS = 2.0.11
 PYMATTING = 1.1.16
+MMEVAL = 0.2.1
 OPENAPI_SPEC_VALIDATOR = 0.9.0
 # The other side of conversions; tests that need it skip where it is missing.
 # From programs of Paddle to ONNX, of networks other than U²-Nets: for Paddle 3, and for Paddle 2.
