@@ -120,7 +120,7 @@ def _motion(
     if grey.shape != shape:
         size = shape[1], shape[0]
         there = cv2.resize(there, size, interpolation=cv2.INTER_LINEAR)
-        there *= np.float32([size[0] / width, size[1] / height])
+        there *= np.array([size[0] / width, size[1] / height], np.float32)
         places = there + grid(*shape)
         confidence = cv2.resize(confidence, size, interpolation=cv2.INTER_LINEAR)
     return Motion(places, confidence)
