@@ -82,10 +82,10 @@ def saliency(probability: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(wide, 0, 1) * 255).astype(np.uint8)
 
 
-def strips(shape: tuple[int, ...], pixels: int = _AT_ONCE) -> Iterator[slice]:
-    """Return the rows of an image (H, W, ...), some at a time."""
+def strips(shape: tuple[int, ...], pixels: int = _AT_ONCE, multiple: int = 1) -> Iterator[slice]:
+    """Return the rows of an image (H, W, ...), some at a time, a ``multiple`` of this many."""
     height, width = shape[:2]
-    count = max(1, pixels // width)
+    count = max(1, pixels // (width * multiple)) * multiple
     return (slice(start, start + count) for start in range(0, height, count))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from paddleseg_u2net.render import cutout
-from paddleseg_u2net.render.cutout import _estimated, _wanted
+
+module = sys.modules["paddleseg_u2net.render.cutout"]  # the room's name is the function's
 
 
 def scene(height=90, width=120, soft=9):
@@ -82,7 +85,9 @@ def test_opacity_is_the_map_and_foreground_keeps_its_bits():
     np.testing.assert_array_equal(image, before[0])
     np.testing.assert_array_equal(opacity, before[1])
     np.testing.assert_array_equal(found[..., 3], opacity)
-    np.testing.assert_array_equal(found[opacity == 255][:, :3], image[opacity == 255])
+    whole = opacity >= 254
+    assert (opacity == 254).any()
+    np.testing.assert_array_equal(found[whole][:, :3], image[whole])
     assert not found[opacity == 0].any()
 
 
@@ -118,7 +123,7 @@ def test_16_bits_stay(channels):
         deep = np.concatenate([deep, own], axis=2)
     found = cutout(deep, opacity)
     assert found.dtype == np.uint16
-    whole = opacity == 255
+    whole = opacity >= 254
     seen = whole & (found[..., 3] > 0)
     np.testing.assert_array_equal(found[seen][:, :3], deep[seen][:, :3])
     share = opacity / 255 * (deep[..., 3] if channels == 4 else 65535)
@@ -129,17 +134,14 @@ def test_16_bits_stay(channels):
     assert np.abs(found[..., :3] / 257 - expected[..., :3])[visible].max() < 8
 
 
-def test_squares_without_edges_change_no_other():
-    """What is estimated in some squares only has the bits of the whole, also at their borders."""
-    rng = np.random.default_rng(5)
-    for number in range(12):
-        height, width = rng.integers(1, 150, 2) if number else (150, 150)
-        small = rng.random((3, height, width)).astype(np.float32)
-        share = cv2.GaussianBlur((rng.random((height, width)) > 0.6).astype(np.float32), (0, 0), 2)
-        share = np.where(np.abs(share - 0.4) < 0.1, share, np.rint(share))
-        mixed = (share > 0) & (share < 1)
-        wanted = _wanted(mixed, share.shape)
-        whole = _estimated(small, share, np.ones_like(wanted))
-        some = _estimated(small, share, wanted)
-        near = cv2.dilate(mixed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        np.testing.assert_array_equal(some[..., near], whole[..., near])
+@pytest.mark.parametrize("shape", [(90, 120), (91, 123)])
+def test_strips_have_no_seams(monkeypatch, shape):
+    """Colours that are enlarged, a few rows at a time, have the bits of the whole."""
+    image, _, opacity = scene(*shape)
+    monkeypatch.setattr(module, "_ESTIMATED", 1000)
+    monkeypatch.setattr(module, "_AT_ONCE", 10**6)
+    whole = cutout(image, opacity)
+    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    np.testing.assert_array_equal(cutout(image, opacity), whole)
+    mixed = (opacity > 0) & (opacity < 254)
+    assert np.abs(whole[..., :3].astype(float) - image)[mixed].mean() > 10
