@@ -17,10 +17,11 @@ from paddleseg_u2net.io.video.formats import VideoFormat, video_format
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
 from paddleseg_u2net.io.video.writing.along import Along
-from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder
+from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder, check_picture
 from paddleseg_u2net.io.video.writing.frame_writing import FrameFilesWriter
 from paddleseg_u2net.io.video.writing.kept_file import KeptFile
 
+_CLUSTER = 2**20  # bytes that Matroska holds back; they must fit into what is kept for a full disk
 _SOUND_RATE = 48_000
 _COARSEST = Fraction(1, 5000)  # of seconds
 
@@ -119,12 +120,7 @@ class VideoFileWriter(VideoWriter):
 
     def write(self, picture: np.ndarray, time: Seconds) -> None:
         """Write a frame; see `VideoWriter.write`."""
-        channels = KINDS[self._kind]
-        expected = (*self._shape, channels) if channels > 1 else self._shape
-        if picture.shape != expected or picture.dtype != np.uint8:
-            raise ValueError(
-                f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
-            )
+        check_picture(picture, self._shape, self._kind)
         pts = round((seconds(self._path, "time", time) + self._lead) / self._unit)
         if self._last is not None and pts <= self._last:
             raise ValueError(
@@ -212,6 +208,8 @@ class VideoFileWriter(VideoWriter):
 
 def _options(format_: VideoFormat, unit: Fraction) -> Dict[str, str]:
     """What the container is told."""
+    if format_.container in ("matroska", "webm"):
+        return {"cluster_size_limit": str(_CLUSTER)}
     if format_.container not in ("mp4", "mov"):
         return {}
     # In its units the first times of pictures and of sound are rounded.
