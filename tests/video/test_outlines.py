@@ -1,4 +1,4 @@
-"""Maps at their frames' size: the guided filter's literal form, and where there is nothing to do."""
+"""Maps at their frames' size: the guided filter's literal form; where nothing is to do."""
 
 import cv2
 import numpy as np
