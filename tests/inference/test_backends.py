@@ -20,6 +20,7 @@ from paddleseg_u2net.inference.backends import (
     choice,
     choose,
     onnx_runtime,
+    open_vino,
     paddle_layers,
 )
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
@@ -75,6 +76,16 @@ def test_logits_are_those_of_paddles_layers(engine, num_classes, shape):
     theirs = network_of(engine, num_classes, shape[1])(images(*shape))
     assert ours.shape == theirs.shape and theirs.dtype == np.float32
     assert np.abs(ours - theirs).max() <= ROUNDING * np.abs(ours).max()
+
+
+def test_openvino_has_met_numpy_before_threads_overlap(monkeypatch):
+    """Two threads that make its first array at once wait for each other for ever, now and then."""
+    openvino = pytest.importorskip("openvino")
+    made = []
+    tensor = openvino.Tensor
+    monkeypatch.setattr(openvino, "Tensor", lambda array: made.append(array) or tensor(array))
+    open_vino.openvino_core()
+    assert len(made) == 1
 
 
 def test_sizes_in_turn_views_and_overlapping_threads(engine):
