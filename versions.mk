@@ -41,5 +41,7 @@ S3FS = 2026.9.0
 MOTO = 5.2.5
 # Its ffmpeg says what is in a video.
 IMAGEIO_FFMPEG = 0.8.1
+# Cameras for other programs, here over a driver that only keeps what is sent.
+PYVIRTUALCAM = 0.15.0
 PYTHON = >=3.9,<3.13
 PYTHON_NEWEST = 3.12

@@ -103,6 +103,32 @@ def test_sizes_in_turn_views_and_overlapping_threads(engine):
         np.testing.assert_array_equal(found, expected)
 
 
+class Compiling:
+    """Stands for OpenVINO's core and a model of fixed size; it counts what is compiled."""
+
+    is_dynamic, compiled = staticmethod(lambda: False), 0
+
+    def compile_model(self, *_):
+        self.compiled += 1
+        return SimpleNamespace(create_infer_request=object)
+
+
+def test_openvino_compiles_for_each_thread_that_overlaps():
+    core = Compiling()
+    plans = open_vino._Plans(core, core, {})
+    with plans.one((1, 3, 8, 8)) as first, plans.one((1, 3, 8, 8)) as second:
+        assert first is not second and core.compiled == 2
+    for _ in range(3):  # one after the other they share
+        with plans.one((1, 3, 8, 8)) as again:
+            assert again in (first, second)
+    for side in range(6):  # plans of the last four shapes are kept
+        with plans.one((1, 3, side, side)):
+            pass
+    assert core.compiled == 8
+    with plans.one((1, 3, 2, 2)), plans.one((1, 3, 8, 8)):
+        assert core.compiled == 9
+
+
 def test_a_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BackendError, match=r"--backend openvino.*pip install 'paddleseg_u2net\["):
