@@ -84,6 +84,7 @@ def go_live(job: LiveJob, load: Callable[[], Remover], settings: Settings) -> No
             for note in sink.notes():
                 logger.info(note)
             matting = LiveMatting(_warm(load(), source.size), settings)
+            stack.callback(matting.close)
             stack.enter_context(newest)
             begun = True
             logger.info(f"{source.name}: {source.size[0]}x{source.size[1]} pixels; Ctrl-C ends")
@@ -105,7 +106,7 @@ def _deliver(
     delays: Delays,
 ) -> None:
     """Take frame after frame to where they go, and tell now and then how fast that is."""
-    lately, dropped = Delays(), 0
+    lately, before = Delays(), (0, 0, 0)
     delays.begin()
     for came, picture in finished:
         if duration is not None and came.frame.time >= duration:
@@ -116,9 +117,11 @@ def _deliver(
         if not is_wanted:
             return
         if lately.seconds >= _TOLD_EVERY:
-            told = f"{newest.dropped - dropped} dropped, network on 1 of {matting.pace.every}"
-            logger.info(f"{lately.told()}, {told}")
-            lately, dropped = Delays(), newest.dropped
+            now = newest.dropped, matting.frames, matting.ran
+            dropped, frames, ran = (new - old for new, old in zip(now, before))
+            share = f"the network saw {ran / max(1, frames):.0%}"
+            logger.info(f"{lately.told()}, {dropped} dropped, {share}")
+            lately, before = Delays(), now
 
 
 def _composed(

@@ -43,6 +43,15 @@ CODECS: Dict[str, Codec] = {
 }
 
 
+def check_picture(picture: np.ndarray, shape: Tuple[int, int], kind: str) -> None:
+    """Raise ValueError for a picture that is not of the video's form."""
+    expected = (*shape, KINDS[kind]) if KINDS[kind] > 1 else shape
+    if picture.shape != expected or picture.dtype != np.uint8:
+        raise ValueError(
+            f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
+        )
+
+
 class Encoder:
     """One stream of pictures in a container that is being written."""
 
@@ -69,7 +78,10 @@ class Encoder:
                 f"{width + self._right}x{height + self._below}"
             )
         os.environ.setdefault("SVT_LOG", "1")  # errors only, of SVT-AV1, which asks nobody else
-        self.stream = container.add_stream(name, rate=rate, options=self._options(crf))
+        try:
+            self.stream = container.add_stream(name, rate=rate, options=self._options(crf))
+        except ValueError as error:
+            raise VideoError(path, f"{error}; leave the codec out or name another") from error
         self.stream.width, self.stream.height = width + self._right, height + self._below
         self.stream.pix_fmt = self._format
         context = self.stream.codec_context
