@@ -38,8 +38,10 @@ class Colours:
         self._known: Optional[np.ndarray] = None
 
     def __call__(self, matte: Matte) -> np.ndarray:
-        """uint8 (H, W, 3): the frame, with the foreground's own colours where pixels are mixed, as far
-        as both sides' are known."""
+        """uint8 (H, W, 3): the frame, with the foreground's own colours where pixels are mixed.
+
+        Where only one side was ever seen, it is the frame.
+        """
         picture, alpha = matte.frame.picture, matte.alpha
         known = self._learned(picture, alpha, matte.motion)
         result = picture.copy()
