@@ -25,11 +25,19 @@ from paddleseg_u2net.inference.backends.backend import (
 
 # It plans for one shape of input; plans of so many shapes are kept.
 _PLANS = 4
+_beginning = threading.Lock()
 
 
 def openvino_core() -> Any:
-    """An ``openvino.Core`` that has loaded its part for CPUs."""
-    core = engine_module("openvino", "openvino").Core()
+    """An ``openvino.Core`` that has loaded its part for CPUs.
+
+    Its Python part finds numpy when it makes its first array. Two threads that are the first to do
+    so wait for each other for ever, one for Python's lock, the other with it; so this is first.
+    """
+    module = engine_module("openvino", "openvino")
+    with _beginning:
+        module.Tensor(np.zeros(1, np.float32)).data.sum()
+    core = module.Core()
     with _signal_stack_kept():
         core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return core
