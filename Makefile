@@ -31,9 +31,11 @@ runtimes: $(STAMP) ## PyTorch and the engines that tests compare with
 		"ray[data]==$(RAY);python_version>='3.10'" "pyarrow==$(PYARROW);python_version>='3.10'" \
 		"s3fs==$(S3FS);python_version>='3.10'" "moto[s3]==$(MOTO);python_version>='3.10'" \
 		"imageio-ffmpeg==$(IMAGEIO_FFMPEG);python_version>='3.10'" flask flask-cors \
+		"pyvirtualcam==$(PYVIRTUALCAM);python_version>='3.10'" \
 		"openapi-spec-validator==$(OPENAPI_SPEC_VALIDATOR);python_version>='3.10'" \
 		"playwright==$(PLAYWRIGHT);python_version>='3.10'" \
-		"axe-playwright-python==$(AXE);python_version>='3.10'" "numpy$(NUMPY)" numba
+		"axe-playwright-python==$(AXE);python_version>='3.10'" "mmeval==$(MMEVAL)" \
+		"numpy$(NUMPY)" numba
 	# Without their requirements: what is run of them needs none but Numba and SciPy, and paddle2onnx
 	# would replace onnx by an older one.
 	$(BIN)/python -m pip install --quiet --no-deps \

@@ -38,13 +38,16 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
     if arguments.sigma is not None and not (0 < arguments.sigma < math.inf):
         result.error("--sigma: expected more than 0")
     truths = ("gt_dir", "points_dir", "density_dir")
-    given = [name for name in truths if getattr(arguments, name)]
+    given = [name for name in (*truths, "image_dir") if getattr(arguments, name)]
     others = ("pred_dir", "image_dir", "list", "map_suffix", "mask_suffix")
     also = [f"--{name}" for name in (*truths, *others) if getattr(arguments, name)]
     if arguments.config and also:
         result.error(f"{', '.join(also)}: with --config they stand in its file")
     if not arguments.config and not (arguments.pred_dir and given):
-        result.error("expected --pred_dir and --gt_dir, --points_dir or --density_dir; or --config")
+        result.error(
+            "expected --pred_dir and --gt_dir, --points_dir or --density_dir (--image_dir will do "
+            "for the warp error of videos); or --config"
+        )
     return arguments
 
 
@@ -57,7 +60,8 @@ def _add_input(group: Any) -> None:
     add("--points_dir", type=Path, metavar="DIR",
         help="fixation points: pictures, .npy, .mat, or .csv with the columns x, y")  # fmt: skip
     add("--density_dir", type=Path, metavar="DIR", help="fixation densities: pictures or .npy")
-    add("--image_dir", type=Path, metavar="DIR", help="photographs, for --html")
+    add("--image_dir", type=Path, metavar="DIR",
+        help="photographs, for --html and the warp error of videos")  # fmt: skip
     add("--list", type=Path, metavar="FILE", help="names that count, one a line")
     add("--map_suffix", default="", metavar="END", help="end of the maps' names, such as _DSS")
     add("--mask_suffix", default="", metavar="END", help="end of the masks' names, such as _gt")
@@ -67,8 +71,9 @@ def _add_input(group: Any) -> None:
 def _add_manner(group: Any) -> None:
     add = group.add_argument
     add("--metrics", nargs="+", action="extend", metavar="NAME",
-        help=f"scores, families ({', '.join(FAMILIES)}) or all; default: segmentation, saliency, "
-        "boundary where there are masks, fixation where there are fixations")  # fmt: skip
+        help=f"scores, families ({', '.join(FAMILIES)}) or all, which is those of single images; "
+        "default: segmentation, saliency, boundary where there are masks, fixation where there are "
+        "fixations")  # fmt: skip
     add_plugins(group)
     add("--preset", choices=list(PRESETS), default="pysodmetrics",
         help="whose conventions; default: %(default)s")  # fmt: skip

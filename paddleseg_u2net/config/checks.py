@@ -125,6 +125,13 @@ def check_agreement(config: Any, tree: Tree, faults: List[str], training: bool) 
     best = config.trainer.best_metric
     for key, names in (("trainer.best_metric", [best]), ("metrics", tree.get("metrics"))):
         note(f"{key}: ", partial(chosen, names or DEFAULT, config.num_classes), faults)
+    for key, names in (("trainer.best_metric", [best]), ("metrics", tree.get("metrics") or [])):
+        for score in chosen(names, config.num_classes) if names and not faults else ():
+            if score.metric.follows_frames:
+                faults.append(
+                    f"{key}: {score.key} compares the frames of videos in their order, which a "
+                    "data set does not have; score saved maps with tools/eval_maps.py"
+                )
     if best not in SCORES and not faults:
         faults.append(
             f"trainer.best_metric: {best} stands for several scores; take one of "

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from paddleseg_u2net.evaluation import results as of
+from paddleseg_u2net.evaluation.clips import in_clips
 from paddleseg_u2net.evaluation.page import galleries, page, photographs
-from paddleseg_u2net.evaluation.pairing import MapFiles, pair_maps
+from paddleseg_u2net.evaluation.pairing import MapFiles, pair_maps, with_images
 from paddleseg_u2net.evaluation.plan import MethodOnDataset, choose_scores
 from paddleseg_u2net.evaluation.results import Result
 from paddleseg_u2net.evaluation.run import Task, fixated_by_all, score
@@ -160,7 +161,7 @@ def evaluate(
     report = MetricReport(1, names=names, conventions=conventions)
     outputs.check(report)
     task = Task(report, resize, sigma, keep_rows=outputs.needs_rows)
-    pairings = [_paired(each, allow_missing) for each in plan]
+    pairings = [_paired(each, report, allow_missing) for each in plan]
     results = []
     for each, (items, missing) in zip(plan, pairings):
         if report.needs_other_images:
@@ -179,7 +180,9 @@ def evaluate(
     return 0
 
 
-def _paired(each: MethodOnDataset, allow_missing: bool) -> Tuple[List[MapFiles], List[str]]:
+def _paired(
+    each: MethodOnDataset, report: MetricReport, allow_missing: bool
+) -> Tuple[List[MapFiles], List[str]]:
     truth = each.truth
     endings = {"map": each.map_suffix, "mask": truth.mask_suffix}
     items, missing = pair_maps(each.map_dir, truth.truths(), endings, truth.list, allow_missing)
@@ -190,7 +193,10 @@ def _paired(each: MethodOnDataset, allow_missing: bool) -> Tuple[List[MapFiles],
                 f"{truth.image_dir}: expected photographs named as the maps, such as "
                 f"{items[0].name}"
             )
-    return items, missing
+        if report.needs_images:
+            items, without = with_images(items, found, truth.image_dir, allow_missing)
+            missing = sorted([*missing, *without])
+    return in_clips(items) if report.follows_frames else items, missing
 
 
 def _acceptable(results: Sequence[Result], skip_bad: bool) -> bool:

@@ -7,7 +7,7 @@ a word. So what can be told from the file is told, and everything else is an `Im
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -36,6 +36,7 @@ class GroundTruth:
     mask: np.ndarray  # bool (height, width), True on the object
     soft: bool = False  # the file has values between its extremes, which were cut
     labels01: bool = False  # the file has no values but 0 and 1, and 1 is the object
+    alpha: Optional[np.ndarray] = None  # (height, width) as `read_map` has it, of no labels
 
 
 def read_map(path: PathLike) -> np.ndarray:
@@ -45,7 +46,10 @@ def read_map(path: PathLike) -> np.ndarray:
     k / 65535 for 16-bit files; float32 or float64 in [0, 1] for TIFF and ``.npy`` of floats. Colour
     files with equal channels are grey. What has no one meaning is an ImageError.
     """
-    values = _stored(path)
+    return _as_map(_stored(path), path)
+
+
+def _as_map(values: np.ndarray, path: PathLike) -> np.ndarray:
     if values.dtype == np.uint8:
         return values
     if values.dtype == np.uint16:
@@ -53,20 +57,41 @@ def read_map(path: PathLike) -> np.ndarray:
     return _in_unit_range(values, path)
 
 
-def read_truth(path: PathLike, mask_above: int = 127) -> GroundTruth:
+def read_alpha(path: PathLike, mask_above: int = 127) -> GroundTruth:
+    """Read a mask of which every value is a share of the foreground, as `read_map` reads a map.
+
+    So a mask of 0 and 1 only is all but transparent.
+    """
+    alpha = read_map(path)
+    above = mask_above if alpha.dtype == np.uint8 else mask_above / 255
+    return GroundTruth(alpha > above, alpha=alpha)
+
+
+def read_truth(path: PathLike, mask_above: int = 127, alpha: bool = False) -> GroundTruth:
     """Read a mask of the salient object from a file as for `read_map`.
 
     A pixel is the object above ``mask_above`` / 255 of white, whatever the bits of the file. Files
-    of 0 and 1 only are labels, and 1 is the object; so are the indices of a coloured palette.
+    of 0 and 1 only are labels, and 1 is the object; so are the indices of a coloured palette. With
+    ``alpha``, which labels do not have, the values are kept beside the mask.
     """
     coloured = not _is_array(path) and images.read_header(path).coloured
     values = images.read_mask(path) if coloured else _stored(path)
     if values.dtype in (np.uint8, np.uint16):
-        return _truth_of_integers(values, mask_above, path, coloured)
-    values = _in_unit_range(values, path)
-    soft = bool(((values > 0) & (values < 1)).any())
-    # As a Python float, it is rounded to the precision of the file, as the file's values were.
-    return GroundTruth(values > mask_above / 255, soft=soft)
+        truth = _truth_of_integers(values, mask_above, path, coloured)
+    else:
+        values = _in_unit_range(values, path)
+        soft = bool(((values > 0) & (values < 1)).any())
+        # As a Python float, it is rounded to the precision of the file, as the file's values were.
+        truth = GroundTruth(values > mask_above / 255, soft=soft)
+    if not alpha:
+        return truth
+    if truth.labels01:
+        raise ImageError(
+            path,
+            "expected grey values for the scores of mattes, got labels of 0 and 1; save the object "
+            "as 255, or score mattes alone, if 1 of 255 is meant",
+        )
+    return replace(truth, alpha=_as_map(values, path))
 
 
 def read_fixation_map(path: PathLike, shape: Optional[Size] = None) -> np.ndarray:

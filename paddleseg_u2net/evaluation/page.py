@@ -143,15 +143,20 @@ def _sample(
             found.append({"caption": "image", **shown})
     mask = methods[result.of.method][name].mask
     assert mask is not None  # there is a gallery only where there are masks
-    truth = read_truth(mask, result.report.conventions.mask_above)
-    found.append({"caption": "mask", **thumbnail(truth.mask, f"mask of {name}")})
+    if result.report.cuts_masks:
+        shown_mask = read_truth(mask, result.report.conventions.mask_above).mask
+    else:
+        shown_mask = _in_bytes(read_map(mask))
+    found.append({"caption": "mask", **thumbnail(shown_mask, f"mask of {name}")})
     for method, files in methods.items():
         with suppress(ImageError, KeyError):  # a map that is missing or in that method's errors
-            values = read_map(files[name].map)
-            if values.dtype != np.uint8:
-                values = np.rint(values * 255).astype(np.uint8)
+            values = _in_bytes(read_map(files[name].map))
             found.append({"caption": method, **thumbnail(values, f"map by {method} of {name}")})
     return {"name": name, "score": f"{by.title} {by.shown(score)}", "pictures": found}
+
+
+def _in_bytes(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.rint(values * 255).astype(np.uint8)
 
 
 def thumbnail(array: np.ndarray, alt: str) -> Dict[str, Any]:

@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
-from typing import AbstractSet, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import (
+    AbstractSet,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from paddleseg_u2net.datasets.name_rules import best_rule, without_ending, without_number
 from paddleseg_u2net.datasets.pairing import PairingError, by_name, list_files, read_lines
@@ -23,13 +34,20 @@ _OPTIONS = {"map": "--map_suffix", "mask": "--mask_suffix"}
 
 
 class MapFiles(NamedTuple):
-    """A saliency map and its ground truth; ``name`` is their common name without suffix."""
+    """A saliency map and its ground truth; ``name`` is their common name without suffix.
+
+    Of a video, ``before`` is the frame before it, which has none itself; a frame ``behind_gap`` has
+    none because files are missing.
+    """
 
     name: str
     map: Path
     mask: Optional[Path] = None
     points: Optional[Path] = None
     density: Optional[Path] = None
+    image: Optional[Path] = None
+    before: Optional[MapFiles] = None
+    behind_gap: bool = False
 
 
 def pair_maps(
@@ -82,6 +100,20 @@ def pair_maps(
         MapFiles(name, **dict(zip(files, map(itemgetter(name), files.values())))) for name in there
     ]
     return items, sorted(missing)
+
+
+def with_images(
+    items: Sequence[MapFiles], images: Mapping[str, Path], folder: Path, allow_missing: bool = False
+) -> Tuple[List[MapFiles], List[str]]:
+    """Return the items with their images, and the names that were left out as there is none."""
+    there = [item._replace(image=images[item.name]) for item in items if item.name in images]
+    missing = [item.name for item in items if item.name not in images]
+    if missing and not (allow_missing and there):
+        raise PairingError(
+            f"{folder}: expected the image of every map, there is none of {len(missing)} of "
+            f"{len(items)}: {short_list(missing)}; add them, or take --allow_missing"
+        )
+    return there, missing
 
 
 def _files(folder: Path, kind: str, ending: str) -> Dict[str, Path]:

@@ -21,7 +21,7 @@ class DataSet:
     gt_dir: Optional[Path] = None  # masks of the objects
     points_dir: Optional[Path] = None  # fixation points
     density_dir: Optional[Path] = None  # fixation densities
-    image_dir: Optional[Path] = None  # the photographs, for the HTML page only
+    image_dir: Optional[Path] = None  # the images, for the HTML page and the warp error
     list: Optional[Path] = None  # a file of the names that count, one a line; None takes all
     mask_suffix: str = ""  # what names of masks have behind the common part, such as _gt
 
@@ -135,7 +135,7 @@ def from_yaml(path: Path) -> List[MethodOnDataset]:
         check(isinstance(value, dict), where, value)
         given = {key: item for key, item in value.items() if item is not None}
         check(set(given) <= {item.name for item in fields(DataSet)}, where, value)
-        check({"gt_dir", "points_dir", "density_dir"} & set(given), where, value)
+        check({"gt_dir", "points_dir", "density_dir", "image_dir"} & set(given), where, value)
         suffix = given.pop("mask_suffix", "")
         check(all(isinstance(item, (str, int)) for item in (suffix, *given.values())), where, value)
         check(all(str(folder).strip() for folder in given.values()), where, value)
@@ -172,15 +172,22 @@ def choose_scores(
     truths = [set(each.truth.truths()) for each in plan]
     kinds = set.intersection(*truths)
     there = kinds | ({"density"} if "points" in kinds and spread else set())
+    if all(each.truth.image_dir for each in plan):
+        there.add("images")
     # Without any fixations the object is taken for them; not where one set has them and another
     # has not, since their numbers would be compared.
     anything = set.union(*truths) == {"mask"}
     if names is None:
         names = [*DEFAULT, "boundary"] if "mask" in kinds else []
         names = [*names, "fixation"] if kinds - {"mask"} else names
+        names = ["video"] if not any(truths) else names
     wanted: List[str] = []
     for name in map(resolve, names):
-        found = [each.key for each in members(name) if anything or each.needs in there]
+        found = [
+            each.key
+            for each in members(name)
+            if each.needs in there or (anything and each.needs != "images")
+        ]
         if name in SCORES and not found:
             raise ValueError(f"--metrics {name}: {_needed(SCORES[name].needs, kinds)}")
         wanted += found
@@ -195,6 +202,7 @@ def _needed(kind: str, kinds: Set[str]) -> str:
         "mask": "--gt_dir",
         "points": "--points_dir",
         "density": "--density_dir, or --points_dir and --sigma",
+        "images": "--image_dir",
     }.get(kind, "--gt_dir, --points_dir or --density_dir")
     got = ", ".join(sorted(kinds)) or "nothing"
     return f"expected {needs} for all sets, got ground truth of this kind for all: {got}"

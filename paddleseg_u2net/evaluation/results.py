@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Union
 
 from paddleseg_u2net._version import __version__
+from paddleseg_u2net.evaluation.clips import count_clips
 from paddleseg_u2net.evaluation.pairing import MapFiles
 from paddleseg_u2net.evaluation.plan import MethodOnDataset
-from paddleseg_u2net.evaluation.run import DARK_MAPS, SOFT_MASKS, Outcome
+from paddleseg_u2net.evaluation.run import DARK_MAPS, FAINT_MASKS, SOFT_MASKS, Outcome
 from paddleseg_u2net.evaluation.tables import Column, DataSets, csv_text, exact
 from paddleseg_u2net.io.files import write_text
 from paddleseg_u2net.metrics import MetricReport, Score, json_ready, scores
@@ -18,6 +19,7 @@ from paddleseg_u2net.text import one_line, short_list
 # What is said instead of the names where all files are so.
 _ADVICE = {
     DARK_MAPS: ": if they were saved as 0 and 1, multiply them by 255",
+    FAINT_MASKS: ": if they are labels, save the object as 255",
     SOFT_MASKS: "; did maps and masks change places?",
 }
 
@@ -44,6 +46,9 @@ class Result:
             which = f": {short_list(map(one_line, names))}"
             which = _ADVICE.get(what, which) if len(names) == images else which
             found.append(f"{len(names)} of {images} {what}{which}")
+        if self.report.follows_frames:
+            clips = count_clips(self.items)
+            found.append(f"{len(self.items)} frames of {clips} clip{'s' * (clips > 1)}")
         failed = [name for name, _ in self.outcome.errors]
         for left, why in ((self.missing, "no counterpart"), (failed, "could not be scored")):
             if left:

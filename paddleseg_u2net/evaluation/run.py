@@ -14,14 +14,15 @@ import numpy as np
 from paddleseg_u2net.evaluation.loaders import (
     GroundTruth,
     Size,
+    read_alpha,
     read_density,
     read_fixation_map,
     read_map,
     read_truth,
 )
 from paddleseg_u2net.evaluation.pairing import MapFiles
-from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named
-from paddleseg_u2net.metrics import Fixations, MetricReport, OtherFixations
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError, memory_named, read_image
+from paddleseg_u2net.metrics import Fixations, MapMaskPair, MetricReport, OtherFixations
 from paddleseg_u2net.parallel import in_chunks, parallel_map
 from paddleseg_u2net.progress import Progress
 
@@ -34,6 +35,14 @@ DARK_MAPS = "maps are never above 1 of 255"
 
 # What is noted of a mask that has values between object and background.
 SOFT_MASKS = "masks are soft and were cut"
+SOFT_BUT = f"{SOFT_MASKS}, but for the scores of mattes"
+
+# What is noted of a mask that stands for an alpha, and has no value but 0 and 1 of 255.
+FAINT_MASKS = "masks are never above 1 of 255, which is all but transparent"
+
+# What is noted of frames that have no score of their motion, beside the first of each clip.
+BEHIND_GAP = "come behind a gap between the frames' numbers; their motion is not scored"
+BEHIND_BAD = "come behind a frame that could not be read; their motion is not scored"
 
 
 @dataclass(frozen=True)
@@ -109,11 +118,15 @@ def _add_up(
 
 def _score_chunk(items: Sequence[MapFiles], task: Task) -> Outcome:
     outcome, single = Outcome(task.report.fresh()), task.report.fresh()
+    last: Dict[str, MapMaskPair] = {}  # the frame before, if it was just read; never more
     for item in items:
         single.reset()
         try:
             with memory_named(item.map):
-                notes = _score_item(item, task, single)
+                pair, notes = _read_pair(item, task)
+                if task.report.follows_frames:
+                    notes += _follow(item, task, pair, last)
+                single.update_pair(pair)
         except (ValueError, OSError) as error:  # of this image; the others go on
             outcome.errors.append((item.name, str(error)))
             continue
@@ -134,11 +147,46 @@ def _collect_chunk(items: Sequence[MapFiles], task: Task) -> OtherFixations:
     return found
 
 
-def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
-    """Count an image in a report; return what was unusual about it."""
+def _follow(
+    item: MapFiles, task: Task, pair: MapMaskPair, last: Dict[str, MapMaskPair]
+) -> List[str]:
+    """Give a frame the one before it, ``last`` or read again; return what was unusual about it."""
+    notes = [BEHIND_GAP] if item.behind_gap else []
+    if item.before is not None:
+        try:
+            before = last.get(item.before.name) or _read_pair(item.before, task)[0]
+        except (ValueError, OSError):  # which is told of the frame before itself
+            notes.append(BEHIND_BAD)
+        else:
+            if before.shape != pair.shape:
+                raise ValueError(
+                    f"{item.map}: expected the size of the frame before it, {_size(before.shape)}, "
+                    f"got {_size(pair.shape)}"
+                )
+            pair.follow(before)
+    last.clear()
+    last[item.name] = pair
+    return notes
+
+
+def _read_pair(item: MapFiles, task: Task) -> Tuple[MapMaskPair, List[str]]:
+    """Return a map with its ground truth, and what was unusual about it."""
     prediction = read_map(item.map)
     truth, fixations = _read_truths(item, task)
-    shape = _looked_at(truth, fixations).shape if truth is None else truth.mask.shape
+    image = read_image(item.image) if item.image and task.report.needs_images else None
+    shape: Size
+    if truth is not None:
+        shape = truth.mask.shape
+    elif fixations is not None:
+        shape = fixations.shape
+    else:
+        assert image is not None  # there is something that the map is scored by
+        shape = image.shape[:2]
+    if image is not None and image.shape[:2] != shape:
+        raise ValueError(
+            f"{item.image}: expected the size of the ground truth, {_size(shape)}, got "
+            f"{_size(image.shape)}"
+        )
     notes = _notes(prediction, truth, task)
     if prediction.shape != shape:
         if not task.resize:
@@ -152,8 +200,9 @@ def _score_item(item: MapFiles, task: Task, report: MetricReport) -> List[str]:
     if task.others is not None:
         looked_at = _looked_at(truth, fixations)
         others = task.others.weights(looked_at.shape, looked_at)
-    report.update_map(prediction, None if truth is None else truth.mask, fixations, others)
-    return notes
+    mask, alpha = (None, None) if truth is None else (truth.mask, truth.alpha)
+    pair = MapMaskPair(prediction, mask, None, fixations, others, alpha, image)
+    return pair, notes
 
 
 def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> Fixations:
@@ -167,7 +216,11 @@ def _looked_at(truth: Optional[GroundTruth], fixations: Optional[Fixations]) -> 
 def _read_truths(item: MapFiles, task: Task) -> Tuple[Optional[GroundTruth], Optional[Fixations]]:
     truth, shape = None, None
     if item.mask is not None:
-        truth = read_truth(item.mask, task.report.conventions.mask_above)
+        report = task.report
+        if report.cuts_masks:
+            truth = read_truth(item.mask, report.conventions.mask_above, report.reads_alpha)
+        else:
+            truth = read_alpha(item.mask, report.conventions.mask_above)
         shape = truth.mask.shape
     density = None
     if item.density is not None:
@@ -207,7 +260,12 @@ def _notes(prediction: np.ndarray, truth: Optional[GroundTruth], task: Task) -> 
     if truth is not None and truth.soft:
         above = task.report.conventions.mask_above
         grey = f"masks are grey and have no pixel above {above}, so that no object is left"
-        notes.append(SOFT_MASKS if truth.mask.any() else grey)
+        soft = SOFT_BUT if task.report.reads_alpha else SOFT_MASKS
+        notes.append(soft if truth.mask.any() else grey)
+    if truth is not None and truth.alpha is not None and not task.report.cuts_masks:
+        one = truth.alpha.dtype.type(1 if truth.alpha.dtype == np.uint8 else 1 / 255)
+        if 0 < truth.alpha.max() <= one:
+            notes.append(FAINT_MASKS)
     return notes
 
 

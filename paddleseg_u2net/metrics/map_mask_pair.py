@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional
@@ -10,7 +11,14 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.metrics.fixation.fixations import Fixations, checked_weights
-from paddleseg_u2net.metrics.normalise import checked_map, checked_mask, checked_valid, normalise
+from paddleseg_u2net.metrics.normalise import (
+    as_floats,
+    checked_grey,
+    checked_map,
+    checked_mask,
+    checked_valid,
+    normalise,
+)
 
 LEVELS = 256
 
@@ -32,6 +40,10 @@ class MapMaskPair:
         fixations: Where people looked; None takes the object for it.
         others: (H, W), 0 and more: how often people looked at this place of other images, for the
             shuffled AUC; see `OtherFixations`. Kept as float64 with 0 on ignored pixels.
+        alpha: (H, W), the true share of the foreground, of the map's dtypes and ranges, for the
+            scores of mattes; None takes the mask for it.
+        image: The image itself, uint8 RGB (H, W, 3) or grey (H, W), for those of moving ones. Kept
+            as ``grey``, uint8 (H, W).
 
     Raises:
         ValueError: not two dimensions, shapes differ, a dtype is another, every pixel is ignored, a
@@ -47,18 +59,28 @@ class MapMaskPair:
         valid: Optional[np.ndarray] = None,
         fixations: Optional[Fixations] = None,
         others: Optional[np.ndarray] = None,
+        alpha: Optional[np.ndarray] = None,
+        image: Optional[np.ndarray] = None,
     ) -> None:
         self.prediction = checked_map(prediction)
         height, width = self.prediction.shape
         self.shape = height, width
         if mask is not None:
             self.mask = checked_mask(mask)
-        for name, truth in (("mask", mask), ("fixations", fixations)):
-            if truth is not None and truth.shape != self.shape:
+        self._alpha = None if alpha is None else checked_map(alpha, "an alpha matte")
+        self.grey = None if image is None else checked_grey(image)
+        for name, other in (
+            ("mask", mask),
+            ("fixations", fixations),
+            ("alpha", self._alpha),
+            ("image", self.grey),
+        ):
+            if other is not None and other.shape != self.shape:
                 raise ValueError(
-                    f"expected a map of the shape of its {name}, {truth.shape}, got "
+                    f"expected a map of the shape of its {name}, {other.shape}, got "
                     f"{self.shape}; resize the map first"
                 )
+        self.before: Optional[MapMaskPair] = None
         if fixations is not None:
             self.fixations = fixations
             valid = fixations.valid
@@ -71,6 +93,16 @@ class MapMaskPair:
             self.others = others if self.valid is None else np.where(self.valid, others, 0.0)
         self._values: dict[str, np.ndarray] = {}
         self._statistics: dict[str, MapStatistics] = {}
+
+    def follow(self, before: MapMaskPair) -> None:
+        """Take another pair for the frame before this one, for the scores of moving images."""
+        if before.shape != self.shape:
+            raise ValueError(
+                f"expected a frame of the shape of the one before it, {before.shape}, got "
+                f"{self.shape}"
+            )
+        self.before = copy.copy(before)
+        self.before.before = None  # or all frames of a clip would stay
 
     @cached_property
     def background(self) -> np.ndarray:
@@ -85,7 +117,7 @@ class MapMaskPair:
     @cached_property
     def valid_pixels(self) -> int:
         """Number of pixels that are not ignored."""
-        return self.mask.size if self.valid is None else int(np.count_nonzero(self.valid))
+        return self.prediction.size if self.valid is None else int(np.count_nonzero(self.valid))
 
     def statistics(self, stretch: str = "none") -> MapStatistics:
         """Return the counts over the valid pixels, of the map normalised so."""
@@ -100,6 +132,19 @@ class MapMaskPair:
         if stretch not in self._values:
             self._values[stretch] = self._normalised(stretch, np.float64)
         return self._values[stretch]
+
+    @cached_property
+    def alpha(self) -> np.ndarray:
+        """The true share of the foreground, float64 (H, W) in [0, 1], 0 on ignored pixels."""
+        if self._alpha is None:
+            return self.mask.astype(np.float64)
+        alpha = as_floats(self._alpha)
+        return alpha if self.valid is None else np.where(self.valid, alpha, 0.0)
+
+    @cached_property
+    def matte_error(self) -> np.ndarray:
+        """The map as it came less the true alpha, float64 (H, W), 0 on ignored pixels."""
+        return self.values() - self.alpha
 
     def narrow_values(self, stretch: str = "none") -> np.ndarray:
         """Return `values` rounded to float32; not kept."""

@@ -26,6 +26,10 @@ class Metric(ABC):
 
     # Whether it compares with the fixations of the other images of the set.
     needs_other_images: ClassVar[bool] = False
+    # Whether it compares with the alpha of a soft mask; all others with the mask that is cut of it.
+    reads_alpha: ClassVar[bool] = False
+    # Whether it compares a frame of a video with the one before.
+    follows_frames: ClassVar[bool] = False
     # By argument of the constructor, the one of `Conventions` that it takes in a report.
     conventions: ClassVar[Mapping[str, str]] = {}
 
@@ -161,6 +165,18 @@ class MeanOfImages(Metric):
 
 class MeanMetric(MeanOfImages, MapMetric):
     """One score per map and mask (`MapMaskPair`), averaged over the images that have one."""
+
+
+class MatteMetric(MeanOfImages):
+    """One score per map and true alpha, as they are, averaged over the images that have one."""
+
+    reads_alpha = True
+
+    def update(
+        self, prediction: np.ndarray, alpha: np.ndarray, valid: Optional[np.ndarray] = None
+    ) -> None:
+        """Count one image; see `MapMaskPair` for the arguments and what is refused."""
+        self.update_pair(MapMaskPair(prediction, valid=valid, alpha=alpha))
 
 
 class FixationMetric(MeanOfImages):

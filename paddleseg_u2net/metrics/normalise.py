@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+import cv2
 import numpy as np
 
 STRETCHES = ("none", "minmax", "max")  # see `normalise`
@@ -28,21 +29,36 @@ def normalise(values: np.ndarray, by: np.ndarray, stretch: str) -> np.ndarray:
         return (values - low) / (high - low)
 
 
-def checked_map(prediction: np.ndarray) -> np.ndarray:
-    """Return a saliency map (H, W) in C order as uint8, float32 (float16 too) or float64."""
+def checked_map(prediction: np.ndarray, what: str = "a saliency map") -> np.ndarray:
+    """Return a map (H, W) in C order as uint8, float32 (float16 too) or float64."""
     prediction = np.asarray(prediction)
     is_float = np.issubdtype(prediction.dtype, np.floating)
     is_map = is_float or prediction.dtype == np.uint8
     if not is_map or prediction.ndim != 2 or not prediction.size:
         raise ValueError(
-            "expected a saliency map (H, W) of a float dtype in [0, 1] or of uint8, not empty, "
+            f"expected {what} (H, W) of a float dtype in [0, 1] or of uint8, not empty, "
             f"got {prediction.dtype} {prediction.shape}"
         )
     # In C order, so that a transposed or strided view costs one copy instead of slow passes.
     prediction = np.ascontiguousarray(native(prediction))
     if is_float:
-        _check_unit_range("saliency values", prediction)
+        _check_unit_range(f"{what} of values", prediction)
     return prediction
+
+
+def as_floats(values: np.ndarray) -> np.ndarray:
+    """Return a map as float64; of bytes k / 255."""
+    return values / 255 if values.dtype == np.uint8 else values.astype(np.float64)
+
+
+def checked_grey(image: np.ndarray) -> np.ndarray:
+    """Return the grey values of an image, uint8 (H, W) or RGB (H, W, 3)."""
+    image = np.ascontiguousarray(image)
+    if image.dtype != np.uint8 or (image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3)):
+        raise ValueError(
+            f"expected an image (H, W, 3) or (H, W) of uint8, got {image.dtype} {image.shape}"
+        )
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def native(values: np.ndarray) -> np.ndarray:

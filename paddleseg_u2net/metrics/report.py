@@ -34,8 +34,8 @@ class MetricReport:
     counts in ``images`` and ``ignored`` only. Mind that a mask stored as 0 / 255 must be divided by
     255 first, or its foreground is ignored.
 
-    ``names`` are keys of scores, families ("segmentation", "saliency", "boundary", "fixation") or
-    "all"; ValueError where there is no such score, or not for so many classes.
+    ``names`` are keys of scores, families (`scores.FAMILIES`) or "all", which is those of single
+    images; ValueError where there is no such score, or not for so many classes.
     """
 
     def __init__(
@@ -77,7 +77,27 @@ class MetricReport:
     @property
     def takes_objects_for_fixations(self) -> bool:
         """Whether the object stands for fixations where none are given, in scores of these."""
-        return any(score.needs != "mask" for score in self.scores)
+        return any(score.needs in ("points", "density") for score in self.scores)
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether a score looks at the images themselves."""
+        return any(score.needs == "images" for score in self.scores)
+
+    @property
+    def follows_frames(self) -> bool:
+        """Whether a score compares the frames of videos with those before them."""
+        return any(metric.follows_frames for metric in self._parts)
+
+    @property
+    def reads_alpha(self) -> bool:
+        """Whether a score compares with the alpha of soft masks."""
+        return any(metric.reads_alpha for metric in self._parts)
+
+    @property
+    def cuts_masks(self) -> bool:
+        """Whether a score compares with the mask that is cut of a soft one."""
+        return not all(metric.reads_alpha for metric in self._parts)
 
     def update(
         self, probability: np.ndarray, label: np.ndarray, others: Optional[np.ndarray] = None
@@ -88,8 +108,8 @@ class MetricReport:
             probability: float16, float32 or float64 in [0, 1]; (H, W) for ``num_classes == 1``,
                 else (num_classes, H, W).
             label: (H, W). For ``num_classes == 1`` of any real dtype, in [0, 1] or
-                ``ignore_index``; soft labels are cut at 0.5. Else of an integer dtype, in
-                [0, num_classes) or ``ignore_index``.
+                ``ignore_index``; soft labels are cut at 0.5, but for the scores of mattes. Else of
+                an integer dtype, in [0, num_classes) or ``ignore_index``.
             others: float64 (H, W), for the shuffled AUC only: how often other images were fixated
                 here; see `OtherFixations`.
 
@@ -104,8 +124,11 @@ class MetricReport:
         pair = None
         if valid.any() and self.num_classes <= 2:
             of_object = probability if self.num_classes == 1 else probability[1]
+            alpha = None
+            if self.reads_alpha and self.num_classes == 1:
+                alpha = np.where(valid, label, 0).astype(np.float64)
             # Made first, since it may refuse what it is given.
-            pair = MapMaskPair(of_object, label >= 0.5, valid, others=others)
+            pair = MapMaskPair(of_object, label >= 0.5, valid, others=others, alpha=alpha)
         if self.num_classes > 1:
             predicted = most_probable(probability)
             for part in self._parts.values():
@@ -128,13 +151,19 @@ class MetricReport:
         The arguments are those of `MapMaskPair`. ``mask`` is None where there are fixations only;
         the scores that need a mask must not have been chosen then.
         """
+        needs_mask = any(score.needs == "mask" for score in self.scores)
+        if mask is None and (fixations is None or needs_mask):
+            raise ValueError("expected a mask for scores other than those of fixations, got none")
+        self.update_pair(MapMaskPair(prediction, mask, fixations=fixations, others=others))
+
+    def update_pair(self, pair: MapMaskPair) -> None:
+        """Count one map of any method, with all that the chosen scores need of it.
+
+        For scores of mattes alone an alpha is enough, for the warp error images are.
+        """
         if self.num_classes != 1:
             raise ValueError(f"expected one class to score maps, got {self.num_classes}")
-        if mask is None and (
-            fixations is None or any(score.needs == "mask" for score in self.scores)
-        ):
-            raise ValueError("expected a mask for scores other than those of fixations, got none")
-        self._count(MapMaskPair(prediction, mask, fixations=fixations, others=others))
+        self._count(pair)
         self.images += 1
 
     def _count(self, pair: MapMaskPair) -> None:

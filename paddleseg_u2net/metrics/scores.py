@@ -11,9 +11,10 @@ from typing import Type, TypeVar
 from paddleseg_u2net import registry
 from paddleseg_u2net.metrics.metric import Metric
 
-FAMILIES = ("segmentation", "saliency", "boundary", "fixation")
-NEEDS = ("mask", "points", "density")
+FAMILIES = ("segmentation", "saliency", "boundary", "fixation", "matting", "video")
+NEEDS = ("mask", "points", "density", "images")
 DEFAULT = ("segmentation", "saliency")  # where nothing else is asked for
+_NOT_IN_ALL = ("video",)  # which only frames in their order have
 
 SCORES: dict[str, Score] = registry.table("scores")  # by key, in the order of reports
 
@@ -32,7 +33,7 @@ class Score:
     attribute: str = ""  # which one of what the metric computes; "" where that is the number
     higher_is_better: bool = True
     classes: bool = False  # whether it is defined for three classes and more
-    needs: str = "mask"  # or "points" or "density" of fixations
+    needs: str = "mask"  # or "points" or "density" of fixations, or "images"
     also_called: tuple[str, ...] = ()  # small letters, no signs; of several scores: ambiguous
     metric: type[Metric] = Metric  # type: ignore[type-abstract]  # `register` sets this and
     order: int = 0  # the place in the family
@@ -109,8 +110,15 @@ def chosen(names: Iterable[str], num_classes: int = 1) -> tuple[Score, ...]:
 
 
 def members(name: str) -> list[Score]:
-    """Return the scores of a family or of "all", or the one of a key, by its exact name."""
-    return [s for s in SCORES.values() if name in ("all", s.family, s.key)]
+    """Return the scores of a family or of "all", or the one of a key, by its exact name.
+
+    "all" is all scores of single images; those of videos are asked for by name.
+    """
+    return [
+        s
+        for s in SCORES.values()
+        if name in (s.family, s.key) or (name == "all" and s.family not in _NOT_IN_ALL)
+    ]
 
 
 _GREEK = str.maketrans({"\u03b1": "alpha", "\u03b2": "beta", "\u03be": "xi"})

@@ -60,7 +60,7 @@ def test_the_guide_does_what_it_says(folder, capsys, command, words):
     assert main(command, shlex.split(words)) == 0, capsys.readouterr().err
     said = capsys.readouterr().out
     if command == "eval_maps":
-        assert "MSE" in said and "0.100  0.100" in said  # 60 of 600 pixels are wrong
+        assert "RMSE" in said and "0.100   0.316" in said  # 60 of 600 pixels are wrong
     if "my_logger" in words:
         rows = (folder / "logged/scalars.csv").read_text().split("\n")
         assert {"2", "Train/loss"} <= set(rows[0].split(","))

@@ -23,7 +23,7 @@ from paddleseg_u2net.metrics import CurveMetric, FixationMetric, MeanMetric, Sco
 
 @register(
     Score(
-        "MSE", "saliency", "mean squared error", "of all pixels", "Gauss 1809",
+        "Squares", "saliency", "mean squared error", "of all pixels", "Gauss 1809",
         higher_is_better=False, also_called=("l2",),
     ),
     stretch="mae_stretch",
@@ -96,22 +96,25 @@ def test_eval_maps_scores_by_it(metric, data, capsys):
     mask = np.array(Image.open(data / "masks/0.png")) > 127
     scores = tree["results"][0]["scores"]
     expected = np.mean([((values - mask) ** 2).mean() for values in maps])
-    assert scores["MSE"] == pytest.approx(expected, abs=1e-12)
+    assert scores["Squares"] == pytest.approx(expected, abs=1e-12)
     expected = np.mean([values[mask].mean() / values.max() for values in maps])
     assert scores["Peak"] == pytest.approx(expected, abs=1e-12)
-    assert list(tree["definitions"]) == ["MAE", "MSE", "Hits", "Peak"]
-    assert tree["definitions"]["MSE"] == "mean squared error"
+    assert list(tree["definitions"]) == ["MAE", "Squares", "Hits", "Peak"]
+    assert tree["definitions"]["Squares"] == "mean squared error"
     assert len(tree["results"][0]["curves"]["Hits"]["x"]) == 256
     out = capsys.readouterr().out
     for text in (out, *(files[kind].read_text() for kind in ("latex", "markdown", "html"))):
-        assert "MSE" in text and f"{scores['MSE']:.3f}" in text
-    assert "MSE ↓" in out and "Hits ↑" in out
-    assert files["per_image"].read_text().splitlines()[0] == "dataset,method,name,MAE,MSE,Hits,Peak"
+        assert "Squares" in text and f"{scores['Squares']:.3f}" in text
+    assert "Squares ↓" in out and "Hits ↑" in out
+    assert (
+        files["per_image"].read_text().splitlines()[0]
+        == "dataset,method,name,MAE,Squares,Hits,Peak"
+    )
 
 
 def test_val_scores_by_it(metric, tiny, tmp_path, capsys):
-    tiny.update(plugins=["my_metric.py"], metrics=["segmentation", "MSE"], iters=2)
-    tiny["trainer"] = {"best_metric": "MSE"}
+    tiny.update(plugins=["my_metric.py"], metrics=["segmentation", "Squares"], iters=2)
+    tiny["trainer"] = {"best_metric": "Squares"}
     (tmp_path / "mine.yml").write_text(yaml.safe_dump(tiny))
     argv = ["--config", tmp_path / "mine.yml", "--save_dir", tmp_path / "out", "--do_eval"]
     assert main("train", [str(word) for word in argv]) == 0
@@ -119,7 +122,9 @@ def test_val_scores_by_it(metric, tiny, tmp_path, capsys):
     argv = ["--model_path", tmp_path / "out/best_model", "--json", tmp_path / "val.json"]
     assert main("val", [str(word) for word in argv]) == 0
     scores = json.loads((tmp_path / "val.json").read_text())
-    assert 0 < scores["MSE"] < 1 and f"MSE: {scores['MSE']:.4f}" in capsys.readouterr().out
+    assert (
+        0 < scores["Squares"] < 1 and f"Squares: {scores['Squares']:.4f}" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ def test_val_scores_by_it(metric, tiny, tmp_path, capsys):
 )
 def test_a_name_that_is_taken_is_told_with_its_line(tmp_path, capsys, score, said):
     path = tmp_path / "other_metric.py"
-    path.write_text(METRIC.replace('"MSE", "saliency", "mean squared error"', score))
+    path.write_text(METRIC.replace('"Squares", "saliency", "mean squared error"', score))
     assert main("eval_maps", ["--plugins", str(path), "--config", "none.yml"]) == 1
     error = capsys.readouterr().err
     assert f"{path}, line " in error and said in error
@@ -146,6 +151,8 @@ def test_the_documentation_has_a_row_of_it(metric, tmp_path):
     plugins.load_plugins([str(metric)])
     write_documentation(page)
     added = [line for line in page.read_text("utf-8").splitlines() if line not in before]
-    row = "| `MSE` | saliency | mean squared error, lower is better; of all pixels | Gauss 1809 |"
+    row = (
+        "| `Squares` | saliency | mean squared error, lower is better; of all pixels | Gauss 1809 |"
+    )
     assert row in added and len(added) == 3
     assert page.read_text("utf-8").endswith(before[before.index("`mIoU` to `BER`") :])

@@ -116,7 +116,7 @@ def test_one_set_needs_no_placeholder(tmp_path):
         ("datasets: {S: gt}\nmethods: {}", "methods: expected the form"),
         ("datasets: {S: 7}\nmethods: {A: a}", "datasets.S: expected the form"),
         ("datasets: {S: {gt_dir: gt, mask: gt}}\nmethods: {A: a}", "'mask': 'gt'}"),
-        ("datasets: {S: {gt_dir: null, image_dir: i}}\nmethods: {A: a}", "datasets.S"),
+        ("datasets: {S: {gt_dir: null, list: l}}\nmethods: {A: a}", "datasets.S"),
         ("datasets: {S: {gt_dir: [a]}}\nmethods: {A: a}", "got {'gt_dir': ['a']}"),
         ("datasets: {S: {gt_dir: ' '}}\nmethods: {A: a}", "datasets.S"),
         ("datasets: {S: gt}\nmethods: {A: [a]}", "got {'maps': ['a']}"),

@@ -98,6 +98,17 @@ def test_transparent_frames_and_mattes(frames, tmp_path):
         np.testing.assert_array_equal(matte, 255 * square)
 
 
+def test_transparency_that_comes_is_left_out_and_told(tmp_path):
+    (tmp_path / "frames").mkdir()
+    clear = np.dstack([drawn_frame(0), np.zeros((HEIGHT, WIDTH), np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "frames/1.png")
+    report = removed(tmp_path / "frames", tmp_path / "out", rate=Fraction(10))
+    assert list(report.notes) == [
+        "its transparency is left out: colours are taken as they are stored"
+    ]
+    np.testing.assert_array_equal(saved(tmp_path / "out", "00001.png")[..., 3], 255 * is_square(0))
+
+
 def test_a_video_over_a_colour_keeps_times_and_sound(clip, tmp_path):
     report = removed(clip, tmp_path / "out.mp4", background=GREEN)
     found = read_back(tmp_path / "out.mp4")
@@ -223,7 +234,7 @@ def test_a_full_disk_leaves_what_was_written(clip, tmp_path, monkeypatch):
     error = OSError(errno.ENOSPC, "No space left on device")
     failing(monkeypatch, VideoFileWriter, error)
     threads = threading.active_count()
-    words = r"out.mp4: No space left on device; 3 frames \(0.2 s\) are written, and play"
+    words = r"out.mp4: No space left on device; 0.3 s are written, and play"
     with pytest.raises(OSError, match=words):
         removed(clip, tmp_path / "out.mp4", background=GREEN)
     assert len(read_back(tmp_path / "out.mp4")) == 3

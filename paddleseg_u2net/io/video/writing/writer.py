@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.io.files import atomic_path, check_writable
-from paddleseg_u2net.io.video.along import Along
-from paddleseg_u2net.io.video.encoding import KINDS, Encoder
 from paddleseg_u2net.io.video.formats import VideoFormat, video_format
-from paddleseg_u2net.io.video.frame_writing import FrameFilesWriter
-from paddleseg_u2net.io.video.kept_file import KeptFile
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
+from paddleseg_u2net.io.video.writing.along import Along
+from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder, check_picture
+from paddleseg_u2net.io.video.writing.frame_writing import FrameFilesWriter
+from paddleseg_u2net.io.video.writing.kept_file import KeptFile
 
+_CLUSTER = 2**20  # bytes that Matroska holds back; they must fit into what is kept for a full disk
+_SOUND_RATE = 48_000
 _COARSEST = Fraction(1, 5000)  # of seconds
 
 
@@ -101,7 +104,10 @@ class VideoFileWriter(VideoWriter):
         try:
             self._file = KeptFile(self._temporary)
             self._stack.callback(self._file.close)
-            self._container = library().open(self._file, "w", format=format_.container)
+            self._check()
+            self._container = library().open(
+                self._file, "w", format=format_.container, options=_options(format_, self._unit)
+            )
             self._encoder = Encoder(
                 path, self._container, shape, rate, self._unit, kind, codec, crf, self._notes
             )
@@ -114,22 +120,17 @@ class VideoFileWriter(VideoWriter):
 
     def write(self, picture: np.ndarray, time: Seconds) -> None:
         """Write a frame; see `VideoWriter.write`."""
-        channels = KINDS[self._kind]
-        expected = (*self._shape, channels) if channels > 1 else self._shape
-        if picture.shape != expected or picture.dtype != np.uint8:
-            raise ValueError(
-                f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
-            )
+        check_picture(picture, self._shape, self._kind)
         pts = round((seconds(self._path, "time", time) + self._lead) / self._unit)
         if self._last is not None and pts <= self._last:
             raise ValueError(
                 f"expected a time after {float(self._last * self._unit)} s, found {time}"
             )
         self._last = pts
-        with signals.held(), self._refusals():
+        with signals.waiting(), self._refusals():
             self._mux(self._encoder.encode(picture, pts))
             if self._along is not None:
-                self._mux(self._along.until(pts * self._unit - self._lead))
+                self._mux_along(self._along.until(pts * self._unit - self._lead))
         self._check()
 
     def _mux(self, packets: Any) -> None:
@@ -137,6 +138,13 @@ class VideoFileWriter(VideoWriter):
             self._container.mux(packet)
             self._packets += 1
         self._file.reserve(self._packets)
+
+    def _mux_along(self, packets: Any) -> None:
+        for packet in packets:
+            try:
+                self._mux([packet])
+            except library().error.InvalidDataError:
+                self._notes.add("{n} broken packets of sound are left out")
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -161,7 +169,7 @@ class VideoFileWriter(VideoWriter):
         if self._last is None:
             self._discard(None)
             return
-        with signals.held(), self._refusals():
+        with signals.waiting(), self._refusals():
             try:
                 if not isinstance(self._file.error, OSError):
                     self._flush(whole)
@@ -169,6 +177,9 @@ class VideoFileWriter(VideoWriter):
             except BaseException as error:
                 self._discard(error)
                 raise
+            if self._file.lost or not self._packets:
+                self._discard(self._file.error)
+                self._check()
             self._container = None
             if self._along is not None:
                 self._along.close()
@@ -180,8 +191,8 @@ class VideoFileWriter(VideoWriter):
         self._mux(self._encoder.flush())
         if self._along is not None and self._last is not None:
             end = self._last * self._unit - self._lead + 1 / self._rate
-            self._mux(self._along.until(None if whole else end))
-            self._mux(self._along.flush())
+            self._mux_along(self._along.until(None if whole else end))
+            self._mux_along(self._along.flush())
 
     def _discard(self, error: Optional[BaseException]) -> None:
         """End without a file."""
@@ -193,6 +204,17 @@ class VideoFileWriter(VideoWriter):
         error = error or OSError()  # so that nothing gets the file's name
         with contextlib.suppress(type(error)):
             self._stack.__exit__(type(error), error, None)
+
+
+def _options(format_: VideoFormat, unit: Fraction) -> Dict[str, str]:
+    """What the container is told."""
+    if format_.container in ("matroska", "webm"):
+        return {"cluster_size_limit": str(_CLUSTER)}
+    if format_.container not in ("mp4", "mov"):
+        return {}
+    # In its units the first times of pictures and of sound are rounded.
+    both = unit.denominator * _SOUND_RATE // math.gcd(unit.denominator, _SOUND_RATE)
+    return {"movie_timescale": str(both if both < 10**7 else unit.denominator)}
 
 
 def time_unit(rate: Fraction, along: Optional[Along]) -> Fraction:
