@@ -33,7 +33,7 @@ import exports
 import machine
 
 from paddleseg_u2net.io.video import open_video
-from paddleseg_u2net.io.video.encoding import CODECS
+from paddleseg_u2net.io.video.writing import CODECS
 from paddleseg_u2net.weights import read_weights, write_weights
 
 _SIZE = (1280, 720)

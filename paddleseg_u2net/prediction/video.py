@@ -12,7 +12,15 @@ from typing import Callable, Generator, Iterator, NamedTuple, Optional, Tuple
 import numpy as np
 
 from paddleseg_u2net import signals
-from paddleseg_u2net.io.video import Video, VideoWriter, open_video, open_writer, video_format
+from paddleseg_u2net.io.video import (
+    Video,
+    VideoError,
+    VideoWriter,
+    open_video,
+    open_writer,
+    video_format,
+)
+from paddleseg_u2net.log import logger
 from paddleseg_u2net.prediction.jobs import refuse_overwriting
 from paddleseg_u2net.prediction.pipelining import DISK_ERRORS
 from paddleseg_u2net.prediction.video_report import Report
@@ -75,7 +83,7 @@ def remove_from_video(
     """
     _check_places(job)
     with ExitStack() as stack:
-        stack.enter_context(_disk_told(job, report))
+        stack.enter_context(_end_told(job, report))
         video, size = _opened(job)
         stack.callback(lambda: report.note(job.source, video.notes()))
         stack.enter_context(video)
@@ -136,15 +144,29 @@ def _ended(writer: VideoWriter) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_told(job: Job, report: Report) -> Iterator[None]:
-    """Let an error of a full disk tell how much is written."""
+def _end_told(job: Job, report: Report) -> Iterator[None]:
+    """Tell how much is written where the work is cut off."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
-            raise
-        told = f"{job.output}: {error.strerror}; {report.written()}"
-        raise OSError(error.errno, told) from error
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            told = f"{job.output}: {error.strerror}; {_left_by_disk(job, report)}"
+            raise OSError(error.errno, told) from error
+        if report.frames:
+            logger.warning(f"{job.output}: {report.written()}")
+        raise
+
+
+def _left_by_disk(job: Job, report: Report) -> str:
+    """What a full disk has left: less than was given to the encoder, which holds frames back."""
+    if not video_format(job.output).container:
+        return report.written()
+    try:
+        with open_video(job.output) as video:
+            seconds = float(video.info.duration or 0)
+    except VideoError:
+        return "nothing was written"
+    return f"{seconds:.1f} s are written, and play"
 
 
 def _opened(job: Job) -> Tuple[Video, Size]:

@@ -72,7 +72,7 @@ def lay(colours: np.ndarray, alpha: np.ndarray, onto: np.ndarray) -> None:
     """Lay colours of an opacity onto opaque ones, in place.
 
     Values are mixed as they are stored, and rounded to the nearest, as `removal.composing.over`
-    does it, which gives the same bits in six to ten times the time.
+    does it for single pictures; benchmarks/video_composing.py has both.
 
     Args:
         colours: uint8 (H, W, 3).

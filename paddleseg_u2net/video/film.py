@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 from typing import Generator, List, NamedTuple, Optional
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 
 from paddleseg_u2net.io.images import PathLike
-from paddleseg_u2net.io.video import VideoError, open_video
+from paddleseg_u2net.io.video import Video, VideoError, open_video
 from paddleseg_u2net.removal.backgrounds import covering
 from paddleseg_u2net.removal.crop import Size
 from paddleseg_u2net.video.backgrounds import Backdrop
@@ -67,7 +68,7 @@ class Film(Backdrop):
         begun = Fraction(0)
         for _ in itertools.count():
             count, last = 0, Fraction(0)
-            with open_video(self._path) as film:
+            with self._open() as film:
                 for frame in film:
                     last, count = frame.time, count + 1
                     yield _Shown(begun + last, frame.picture)
@@ -78,8 +79,21 @@ class Film(Backdrop):
             if count == 1:
                 return
 
+    def _open(self) -> Video:
+        """It, at the size at which it just covers the frames, if that is smaller than its own."""
+        film = open_video(self._path)
+        own = film.info.width, film.info.height
+        scale = max(side / whole for side, whole in zip(self._size, own))
+        if scale >= 1:
+            return film
+        film.close()
+        width, height = (math.ceil(whole * scale) for whole in own)
+        return open_video(self._path, size=(height, width))
+
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         part = covering(picture, self._size)
+        if part.shape[1::-1] == self._size:
+            return np.ascontiguousarray(part)
         smaller = part.shape[1] * part.shape[0] > self._size[0] * self._size[1]
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         return cv2.resize(part, self._size, interpolation=how)

@@ -10,9 +10,13 @@ import numpy as np
 
 from paddleseg_u2net.video.cuts import is_cut
 
+# The longer side, in pixels, at which the motion is looked for: that of canvases is no better.
+_SIDE = 192
+# And the least, below which the search ends with an error.
+_FEWEST = 16
 # Pixels by which going there and back may miss, squared: what it is for pixels at rest, and the
 # share of the way's square that comes to it.
-_MISS, _MISS_OF_WAY = 0.5, 0.02
+_MISS, _MISS_OF_WAY = 0.3, 0.02
 # Grey levels by which a pixel may differ from what it was.
 _CHANGE = 12.0
 
@@ -59,7 +63,7 @@ class Flow:
     """
 
     def __init__(self) -> None:
-        self._engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: Optional[np.ndarray] = None
 
     def push(self, grey: np.ndarray) -> Step:
@@ -74,14 +78,19 @@ class Flow:
 
     def between(self, grey: np.ndarray, other: np.ndarray) -> Tuple[Motion, Motion]:
         """Where pixels of a canvas lie on another one, and where the other's lie on it."""
-        there = self._engine.calc(grey, other, None)
-        back = self._engine.calc(other, grey, None)
-        return _motion(there, back, grey, other), _motion(back, there, other, grey)
+        height, width = grey.shape
+        scale = min(1.0, _SIDE / max(height, width))
+        size = max(_FEWEST, round(width * scale)), max(_FEWEST, round(height * scale))
+        here, over = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (grey, other))
+        there = self._engine.calc(here, over, None)
+        back = self._engine.calc(over, here, None)
+        shape = grey.shape
+        return _motion(there, back, here, over, shape), _motion(back, there, over, here, shape)
 
 
-def warped(values: np.ndarray, motion: Motion) -> np.ndarray:
+def warped(values: np.ndarray, motion: Motion, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
     """What lies on the other canvas, (h, w) or (h, w, C), brought to this one."""
-    return cv2.remap(values, motion.places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(values, motion.places, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 @lru_cache(maxsize=4)
@@ -93,19 +102,28 @@ def grid(height: int, width: int) -> np.ndarray:
     return places
 
 
-def _motion(there: np.ndarray, back: np.ndarray, grey: np.ndarray, other: np.ndarray) -> Motion:
+def _motion(
+    there: np.ndarray, back: np.ndarray, grey: np.ndarray, other: np.ndarray, shape: Tuple[int, ...]
+) -> Motion:
+    """From the flow at its own size, there and back, to the motion at a canvas's (h, w)."""
     height, width = grey.shape
     places = there + grid(height, width)
+    # Where the other one ends, the flow there is 0 and all is missed.
     returned = cv2.remap(back, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     missed = _squares(there + returned)
-    allowed = _MISS + _MISS_OF_WAY * (_squares(there) + _squares(returned))
-    change = cv2.absdiff(
-        grey, cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
-    confidence = np.exp(-missed / allowed - (cv2.blur(change, (3, 3)) / _CHANGE) ** 2)
+    missed /= _MISS + _MISS_OF_WAY * (_squares(there) + _squares(returned))
+    seen = cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    change = cv2.blur(cv2.absdiff(grey, seen), (3, 3)) / np.float32(_CHANGE)
+    confidence = np.exp(-missed - change * change)
     x, y = places[..., 0], places[..., 1]
-    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    return Motion(places, (confidence * inside).astype(np.float32))
+    confidence *= (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    if grey.shape != shape:
+        size = shape[1], shape[0]
+        there = cv2.resize(there, size, interpolation=cv2.INTER_LINEAR)
+        there *= np.array([size[0] / width, size[1] / height], np.float32)
+        places = there + grid(*shape)
+        confidence = cv2.resize(confidence, size, interpolation=cv2.INTER_LINEAR)
+    return Motion(places, confidence)
 
 
 def _squares(vectors: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import numpy as np
 
 # Share of the way to a frame's own extremes that is gone with it.
 _PACE = 0.1
+# The least extent that is stretched to the whole: what the network is unsure of all over stays so.
+_LEAST = 0.5
 
 
 class Levels:
@@ -27,6 +29,8 @@ class Levels:
         if self._extremes is not None and not cut and self.strength > 0:
             low, high = (was + _PACE * (now - was) for was, now in zip(self._extremes, (low, high)))
         self._extremes = low, high
+        if self.strength > 0:
+            high = max(high, low + _LEAST)
         if high <= low:
             return canvas
         return np.clip((canvas - np.float32(low)) / np.float32(high - low), 0, 1)

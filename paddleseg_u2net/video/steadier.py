@@ -1,32 +1,39 @@
-"""Maps that do not flicker: each is the mean of its neighbours', brought to it by the motion."""
+"""Maps that do not flicker: what neighbouring frames say, brought along the motion, corrects each.
+
+What the network says of a frame is averaged with what it said of the frames before and after it.
+Where the two differ in a whole patch, the network has changed its mind, and the mean is right;
+where they differ in a line as thin as an outline, the motion is a pixel off, and the frame's own
+map is the better one.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Deque, List, NamedTuple, Optional, Tuple
 
+import cv2
 import numpy as np
 
 from paddleseg_u2net.video.flow import Motion, Step, warped
 
-# How many frames the past counts for at most, and how much less each frame makes of it.
-_MOST, _KEPT = 8.0, 0.9
-# A neighbour that differs by this much counts e**-1.
-_DIFFERENCE = 0.25
-# What counts where nothing else is known, so that no sum is 0.
-_LEAST = 1e-4
+# The share of what was known that each further frame keeps: of frames at rest 6 count at most.
+_KEPT = np.float32(1 - 1 / 6)
+# Pixels across which a difference is no line any more, and how much of a line is corrected.
+_PATCH, _OF_LINES = 5, np.float32(0.3)
+# What counts where nothing is known, so that no sum is 0.
+_LEAST = np.float32(1e-4)
 
 
-class _Evidence(NamedTuple):
-    """A map (h, w), and how much each of its pixels counts; a frame of the network counts 1."""
+class _Known(NamedTuple):
+    """Maps' mean (h, w), and how many frames each of its pixels is made of."""
 
     map: np.ndarray
     weight: np.ndarray
 
 
-class _Pending(NamedTuple):
+class _Waiting(NamedTuple):
     number: int
-    map: Optional[np.ndarray]
+    own: Optional[np.ndarray]
     step: Step
 
 
@@ -34,15 +41,16 @@ class Steadier:
     """Make maps steady: `push` each frame's, in order, and `flush` after the last one.
 
     Args:
-        strength: 0: maps are the network's own, bit for bit; to 1: those of neighbouring frames
-            count as much as their own.
-        ahead: how many frames a map waits for those that come after it; 0: it is given at once.
+        strength: 0: maps are the network's own, bit for bit; 1: patches in which they differ from
+            their neighbours' are the mean of all.
+        ahead: how many frames at least a map waits for of those that come after it; they are given
+            in groups as large. 0: each is given at once.
     """
 
     def __init__(self, strength: float, ahead: int) -> None:
-        self.strength, self.ahead = strength, ahead
-        self._past: Optional[_Evidence] = None
-        self._pending: Deque[_Pending] = deque()
+        self.strength, self.ahead = np.float32(strength), ahead
+        self._past: Optional[_Known] = None
+        self._waiting: Deque[_Waiting] = deque()
 
     def push(
         self, number: int, canvas: Optional[np.ndarray], step: Step
@@ -51,68 +59,81 @@ class Steadier:
 
         Args:
             canvas: float32 (h, w) in [0, 1]; None if the network did not see the frame: its map is
-                made of its neighbours'. The first one, and those at cuts, should not be None;
-                where one is and no neighbour knows better, the map is 0.
+                made of its neighbours'.
             step: from the frame that was pushed before.
+
+        Raises:
+            ValueError: a frame has no map, and no neighbour within reach that has one, as the first
+                of a scene without any ahead.
         """
         ready = self.flush() if step.cut else []
-        self._pending.append(_Pending(number, canvas, step))
-        while len(self._pending) > self.ahead:
-            ready.append(self._next())
+        self._waiting.append(_Waiting(number, canvas, step))
+        if len(self._waiting) > max(0, 2 * self.ahead - 1):
+            ready += self._given(len(self._waiting) - self.ahead)
         return ready
 
     def flush(self) -> List[Tuple[int, np.ndarray]]:
         """Give what is still waiting; what is pushed next has nothing before it."""
-        ready = [self._next() for _ in range(len(self._pending))]
+        ready = self._given(len(self._waiting))
         self._past = None
         return ready
 
-    def _next(self) -> Tuple[int, np.ndarray]:
-        number, own, step = self._pending.popleft()
-        past = _carried(self._past, step.back)
-        future = self._future()
-        others = [evidence for evidence in (past, future) if evidence is not None]
-        if own is None and not others:
-            # Nothing is known of it: the size is that of any later frame's.
-            raise ValueError(f"frame {number}: no map, and no neighbour that has one")
-        self._past = _joined(own, [past] if past is not None else [], 1.0) or past
-        if own is not None and self.strength == 0:
-            return number, own
-        found = _joined(own, others, 1.0 if own is None else self.strength)
-        assert found is not None
-        return number, found.map
+    def _given(self, count: int) -> List[Tuple[int, np.ndarray]]:
+        """The first ``count`` that wait, from what is known of them from both sides."""
+        future: Optional[_Known] = None
+        futures: List[Optional[_Known]] = []
+        for _, own, step in reversed(self._waiting):
+            futures.append(future)
+            future = _carried(_joined(own, future), step.forth)
+        return [self._steady(futures.pop()) for _ in range(count)]
 
-    def _future(self) -> Optional[_Evidence]:
-        """What the frames that wait say of the one before them."""
-        known: Optional[_Evidence] = None
-        for _, own, step in reversed(self._pending):
-            here = _joined(own, [known] if known is not None else [], 1.0)
-            known = _carried(here, step.forth)
-        return known
+    def _steady(self, future: Optional[_Known]) -> Tuple[int, np.ndarray]:
+        number, own, step = self._waiting.popleft()
+        before = _carried(self._past, step.back)
+        self._past = _joined(own, before)
+        whole = _joined(own, _both(before, future))
+        if whole is None:
+            raise ValueError(f"frame {number}: it has no map, and no neighbour that has one")
+        if own is None:
+            return number, np.clip(whole.map, 0, 1)
+        return number, self._corrected(own, whole.map)
+
+    def _corrected(self, own: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        if self.strength == 0:
+            return own
+        difference = mean - own
+        patches = _opened(np.maximum(difference, 0)) - _opened(np.maximum(-difference, 0))
+        correction = patches + _OF_LINES * (difference - patches)
+        return np.clip(own + self.strength * correction, 0, 1)
 
 
-def _carried(evidence: Optional[_Evidence], motion: Optional[Motion]) -> Optional[_Evidence]:
+def _carried(known: Optional[_Known], motion: Optional[Motion]) -> Optional[_Known]:
     """What is known of a frame, brought to its neighbour."""
-    if evidence is None or motion is None:
+    if known is None or motion is None:
         return None
-    weight = warped(evidence.weight, motion) * motion.confidence * _KEPT
-    return _Evidence(warped(evidence.map, motion), np.maximum(weight, _LEAST))
+    weight = warped(known.weight, motion)
+    weight *= motion.confidence
+    weight *= _KEPT
+    return _Known(warped(known.map, motion, cv2.INTER_CUBIC), np.maximum(weight, _LEAST))
 
 
-def _joined(
-    own: Optional[np.ndarray], others: List[_Evidence], strength: float
-) -> Optional[_Evidence]:
-    """The mean of a frame's own map and what its neighbours say, as far as they agree with it."""
+def _joined(own: Optional[np.ndarray], known: Optional[_Known]) -> Optional[_Known]:
+    """A frame's own map, which counts as one, and what its neighbours say."""
     if own is None:
-        if not others:
-            return None
-        total = sum(other.weight for other in others)
-        mean = sum(other.map * other.weight for other in others) / total
-        return _Evidence(mean.astype(np.float32), np.minimum(total, _MOST))
-    total, mean = np.ones_like(own), own.copy()
-    for other in others:
-        agreement = np.exp(-(((other.map - own) / _DIFFERENCE) ** 2))
-        weight = strength * other.weight * agreement
-        total += weight
-        mean += weight * other.map
-    return _Evidence(mean / total, np.minimum(total, _MOST))
+        return known
+    if known is None:
+        return _Known(own, np.ones_like(own))
+    total = known.weight + 1
+    return _Known((known.map * known.weight + own) / total, total)
+
+
+def _both(one: Optional[_Known], other: Optional[_Known]) -> Optional[_Known]:
+    if one is None or other is None:
+        return one or other
+    total = one.weight + other.weight
+    return _Known((one.map * one.weight + other.map * other.weight) / total, total)
+
+
+def _opened(values: np.ndarray) -> np.ndarray:
+    """Without what is narrower than `_PATCH`."""
+    return cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((_PATCH, _PATCH), np.uint8))

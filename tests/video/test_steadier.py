@@ -41,10 +41,10 @@ def test_strength_0_keeps_maps_bit_for_bit(ahead):
 
 def test_a_map_waits_for_as_many_as_are_asked_for():
     steadier, given = Steadier(0.5, 2), []
-    for number, (canvas, step) in enumerate(zip(_maps(5), _steps(5))):
+    for number, (canvas, step) in enumerate(zip(_maps(7), _steps(7))):
         given.append([ready for ready, _ in steadier.push(number, canvas, step)])
-    assert given == [[], [], [0], [1], [2]]
-    assert [ready for ready, _ in steadier.flush()] == [3, 4]
+    assert given == [[], [], [], [0, 1], [], [2, 3], []]
+    assert [ready for ready, _ in steadier.flush()] == [4, 5, 6]
 
 
 def test_skipped_maps_come_from_neighbours():

@@ -28,14 +28,12 @@ def run(argv: List[str]) -> int:
     if arguments.source is not None and not arguments.live:
         parser.error("--source: a camera is live; add --live")
     source, output = ("", "") if arguments.live else _ends(parser, arguments)
-    threads = arguments.threads or cores()
-    arguments.threads = 1  # frames are shared out, not each frame: nothing waits for a thread
     try:
         settings = Settings(
             every=arguments.every,
             steady=arguments.steady,
             presence=arguments.presence,
-            networks=threads,
+            networks=arguments.threads or cores(),
         )
         background = video_background(arguments.background)
     except (ImageError, VideoError):  # no fault of how the command was typed
@@ -45,6 +43,7 @@ def run(argv: List[str]) -> int:
     if arguments.live:
         return run_live(parser, arguments, settings, background)
     _check_kind(parser, arguments.only, background, output)
+    arguments.threads = 1  # frames are shared out, not each frame: nothing waits for a thread
     start_logging()
     job = Job(
         source,
@@ -94,10 +93,6 @@ def _run(arguments: argparse.Namespace, job: Job, settings: Settings) -> int:
 
     try:
         remove_from_video(job, load, settings, report)
-    except BaseException:
-        if report.frames:
-            logger.warning(f"{job.output}: {report.written()}")
-        raise
     finally:
         if arguments.json:
             report.write(arguments.json)

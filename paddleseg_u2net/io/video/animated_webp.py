@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Iterator, List, Optional, Tuple
+from typing import Any, BinaryIO, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import ImageSequence
 
 from paddleseg_u2net.io import files
-from paddleseg_u2net.io.images.opening import open_picture
+from paddleseg_u2net.io.images.opening import ImageError, open_picture
 from paddleseg_u2net.io.video.sizes import shown_size
 from paddleseg_u2net.io.video.types import Frame, PathLike, Size, Video, VideoError, VideoInfo
 
@@ -46,7 +46,7 @@ class AnimatedWebp(Video):
     def __iter__(self) -> Iterator[Frame]:
         number = 0
         with files.open_file(self._path) as stream:
-            picture = open_picture(stream, self._path)
+            picture = _opened(stream, self._path)
             for index, frame in enumerate(_frames(picture, self._path)):
                 if index not in self._given:
                     continue
@@ -61,17 +61,24 @@ def _scanned(path: str) -> Tuple[int, int, List[Fraction], Fraction]:
     """Width, height, the times of the frames and the whole length, in seconds."""
     times, now = [], Fraction(0)
     with files.open_file(path) as stream:
-        picture = open_picture(stream, path)
+        picture = _opened(stream, path)
         for frame in _frames(picture, path):
             times.append(now)
             now += Fraction(max(1, frame.info.get("duration", 0)), 1000)
         return (*picture.size, times, now)
 
 
-def _frames(picture: Image.Image, path: str) -> Iterator[Image.Image]:
+def _frames(picture: Any, path: str) -> Iterator[Any]:
     try:
         for frame in ImageSequence.Iterator(picture):
             frame.load()
             yield frame
     except (OSError, SyntaxError, EOFError) as error:
         raise VideoError(path, f"a frame cannot be decoded ({error})") from error
+
+
+def _opened(stream: BinaryIO, path: str) -> Any:
+    try:
+        return open_picture(stream, path)
+    except ImageError as error:
+        raise VideoError(path, str(error).partition(": ")[2]) from error

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from fractions import Fraction
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
+from paddleseg_u2net.io.video import hdr
 from paddleseg_u2net.io.video.library import has_filter, library
 from paddleseg_u2net.io.video.types import Notes, PathLike, VideoError
+
+# Its name, and its options as FFmpeg writes them or each by itself.
+Filter = Tuple[str, Union[str, Dict[str, str]]]
 
 # ITU-T H.273, matrix coefficients, and what the filter `scale` calls them.
 _MATRICES = {
@@ -22,19 +28,16 @@ _MATRICES = {
 EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp"
 _RGB, _UNKNOWN = 0, 2
 _FULL = 2  # of `color_range`
-_HDR = {16: "PQ (SMPTE ST 2084, HDR10)", 18: "HLG (ARIB STD-B67)"}  # transfer characteristics
 _HD = (1280, 720)
 
 
 def refuse_unshowable(path: PathLike, frame: Any, stream: Any) -> None:
     """Raise VideoError where this build gives other colours than the video's."""
-    transfer = stream.codec_context.color_trc
-    if transfer in _HDR:
+    if is_wide(stream) and not has_filter("lut3d"):
         raise VideoError(
             path,
-            f"is HDR, {_HDR[transfer]}, which is not brought to 8 bits here; convert it first, by "
-            "an ffmpeg with zscale: -vf zscale=t=linear:npl=100,tonemap=hable,zscale=p=bt709:"
-            "t=bt709:m=bt709:r=tv,format=yuv420p",
+            "its colours are wider than BT.709's, and this build of PyAV has no filter lut3d for "
+            "them; convert it to BT.709 first, or install PyAV's own wheels",
         )
     if frame.colorspace not in (_RGB, _UNKNOWN, *_MATRICES):
         raise VideoError(
@@ -42,6 +45,12 @@ def refuse_unshowable(path: PathLike, frame: Any, stream: Any) -> None:
             f"its colours are coded by matrix {frame.colorspace} of ITU-T H.273, which is not "
             "read here; convert it to BT.709 first",
         )
+
+
+def is_wide(stream: Any) -> bool:
+    """Whether colours are HDR's or of BT.2020's primaries; known once a frame is decoded."""
+    context = stream.codec_context
+    return context.color_trc in hdr.NAMES or context.color_primaries == hdr.BT2020
 
 
 def matrix_of(frame: Any) -> str:
@@ -62,12 +71,15 @@ def range_of(frame: Any) -> str:
 
 
 def filter_graph(
-    width: int, height: int, format_: Any, unit: Fraction, filters: Sequence[Tuple[str, str]]
+    width: int, height: int, format_: Any, unit: Fraction, filters: Sequence[Filter]
 ) -> Any:
     """A chain of FFmpeg's filters, from frames of one form on."""
     graph = library().filter.Graph()
     source = graph.add_buffer(width=width, height=height, format=format_, time_base=unit)
-    nodes = [source, *(graph.add(name, text) for name, text in filters)]
+    nodes = [source]
+    for name, options in filters:
+        text, each = (options, {}) if isinstance(options, str) else (None, options)
+        nodes.append(graph.add(name, text, **each))
     nodes.append(graph.add("buffersink"))
     for one, other in zip(nodes, nodes[1:]):
         one.link_to(other)
@@ -78,8 +90,9 @@ def filter_graph(
 class Converter:
     """Makes RGB of one size of all frames; deinterlaces those that are interlaced."""
 
-    def __init__(self, width: int, height: int, notes: Notes) -> None:
+    def __init__(self, width: int, height: int, stream: Any, notes: Notes) -> None:
         self._width, self._height, self._notes = width, height, notes
+        self._stream = stream
         self._graph: Any = None
         self._key: Optional[Tuple[Any, ...]] = None
         self._interlaced = False
@@ -96,6 +109,12 @@ class Converter:
             self._graph, self._key = self._built(frame), key
         self._graph.push(frame)
         yield from self._ready()
+
+    def converted(self, frames: Iterable[Any]) -> Iterator[Any]:
+        """RGB of all frames."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.flush()
 
     def flush(self) -> Iterator[Any]:
         """Give what still waits."""
@@ -117,8 +136,8 @@ class Converter:
         shape = (frame.width, frame.height)
         return filter_graph(*shape, frame.format, unit, self._filters(frame))
 
-    def _filters(self, frame: Any) -> List[Tuple[str, str]]:
-        filters = []
+    def _filters(self, frame: Any) -> List[Filter]:
+        filters: List[Filter] = []
         if self._interlaced and has_filter("bwdif"):
             filters.append(("bwdif", "mode=send_frame:deint=interlaced"))
         shape = (frame.width, frame.height)
@@ -128,4 +147,14 @@ class Converter:
         text = f"w={self._width}:h={self._height}:flags={kernel}+{EXACT}"
         if not frame.format.is_rgb:
             text += f":in_color_matrix={matrix_of(frame)}:in_range={range_of(frame)}"
-        return [*filters, ("scale", text), ("format", "pix_fmts=rgb24")]
+        filters.append(("scale", text))
+        if is_wide(self._stream):
+            filters += [("format", "pix_fmts=gbrp16le"), ("lut3d", self._table())]
+        return [*filters, ("format", "pix_fmts=rgb24")]
+
+    def _table(self) -> Dict[str, str]:
+        """The filter's options; it reads its file at once."""
+        self._folder = tempfile.TemporaryDirectory(prefix="u2net-")
+        path = Path(self._folder.name) / "table.cube"
+        hdr.write_table(path, self._stream.codec_context.color_trc)
+        return {"file": str(path), "interp": "tetrahedral"}

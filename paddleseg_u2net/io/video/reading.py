@@ -7,7 +7,8 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.io.video.conversion import Converter, refuse_unshowable
+from paddleseg_u2net.io.video import hdr
+from paddleseg_u2net.io.video.conversion import Converter, is_wide, refuse_unshowable
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.orientation import orientation_of
 from paddleseg_u2net.io.video.sizes import shown_size
@@ -16,6 +17,7 @@ from paddleseg_u2net.io.video.types import Frame, Size, Video, VideoError, Video
 _UNKNOWN_RATE = Fraction(25)
 # Seconds by which seeking aims too early: frames right after a keyframe may need those before it.
 _MARGIN = 1
+_GAP = Fraction(1, 4)  # seconds without a frame, and of four frames, that are said
 
 
 class VideoFile(Video):
@@ -33,6 +35,9 @@ class VideoFile(Video):
             if first is None:
                 raise VideoError(path, "expected frames, found none that can be decoded")
             refuse_unshowable(path, first, stream)
+            self._origin = beginning(stream)
+            if is_avi(container) or stream.start_time is None:
+                self._origin = first.pts or 0
             self._orientation = orientation_of(first)
             self._stored = _square(first, stream)
             self._size = self._shown(size)
@@ -47,11 +52,7 @@ class VideoFile(Video):
 
     def _info(self, container: Any, stream: Any) -> VideoInfo:
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate or _UNKNOWN_RATE
-        length: Optional[Fraction] = None
-        if stream.duration:
-            length = stream.duration * stream.time_base
-        elif container.duration:
-            length = Fraction(container.duration, 1_000_000)
+        length = length_of(container, stream)
         if length is not None:
             if self._start >= length:
                 raise VideoError(
@@ -83,15 +84,12 @@ class VideoFile(Video):
         stream = video_stream(container, self._path)
         stream.thread_type = "AUTO"
         height, width = self._size[:: -1 if self._orientation.swaps else 1]
-        converter = Converter(width, height, self._notes)
+        converter = Converter(width, height, stream, self._notes)
         number = 0
-        for frame in self._wanted(container, stream):
-            for rgb in converter.push(frame):
+        for rgb in converter.converted(self._wanted(container, stream)):
+            if self._is_asked_for(rgb.pts * rgb.time_base):
                 yield self._given(rgb, number)
                 number += 1
-        for rgb in converter.flush():
-            yield self._given(rgb, number)
-            number += 1
         if not number:
             raise VideoError(self._path, f"found no frame from {float(self._start):.3f} s on")
 
@@ -101,28 +99,46 @@ class VideoFile(Video):
 
     def _wanted(self, container: Any, stream: Any) -> Iterator[Any]:
         """Decoded frames from the start to the end, with times from the beginning of the video."""
-        origin = beginning(stream)
-        self._seek(container, stream, origin)
+        self._seek(container, stream)
         step = 1 / (self.info.rate * stream.time_base)
         last: Optional[int] = None
         for frame in self._decoded(container, stream):
             if frame.pts is None:
-                frame.pts = round(origin if last is None else last + step)
+                frame.pts = round(self._origin + (0 if last is None else last + step))
+            frame.pts -= self._origin
             if last is not None and frame.pts <= last:
-                self._notes.add("{n} frames whose time is not after the one before are dropped")
+                self._notes.add("{n} frames whose time is not after the one before are left out")
                 continue
-            last = frame.pts
-            frame.pts -= origin
             time = frame.pts * stream.time_base
-            if self._duration is not None and time >= self._start + self._duration:
-                return
-            if time >= self._start:
+            is_over = self._duration is not None and time >= self._start + self._duration
+            # Deinterlacing looks at the frames before and after.
+            if self._is_asked_for(time) or frame.interlaced_frame:
+                if last is not None and frame.pts - last > max(4 * step, _GAP / stream.time_base):
+                    self._notes.add("{n} gaps without frames: those before stand longer")
                 yield frame
+            if is_over:
+                return
+            last = frame.pts
+        self._say_where_it_ends(container, last, stream)
 
-    def _seek(self, container: Any, stream: Any, origin: int) -> None:
+    def _is_asked_for(self, time: Fraction) -> bool:
+        end = None if self._duration is None else self._start + self._duration
+        return self._start <= time and (end is None or time < end)
+
+    def _say_where_it_ends(self, container: Any, last: Optional[int], stream: Any) -> None:
+        """Say so where a file is shorter than it promises."""
+        length = length_of(container, stream)
+        end = (last or 0) * stream.time_base + 1 / self.info.rate
+        if length is not None and length - end > max(_GAP, 4 / self.info.rate):
+            self._notes.add(
+                f"its pictures end at {float(end):.2f} s of {float(length):.2f} s; is it whole?"
+            )
+
+    def _seek(self, container: Any, stream: Any) -> None:
         aim = self._start - _MARGIN
         if aim > 0:
-            container.seek(origin + int(aim / stream.time_base), stream=stream, backward=True)
+            there = self._origin + int(aim / stream.time_base)
+            container.seek(there, stream=stream, backward=True)
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """Frames; packets that are broken are left out, and said."""
@@ -144,6 +160,8 @@ class VideoFile(Video):
                 )
                 continue
             for frame in frames:
+                if is_avi(container):
+                    frame.pts = frame.dts
                 if frame.is_corrupt:
                     self._notes.add("{n} damaged frames are shown as the decoder mended them")
                 yield frame
@@ -179,6 +197,18 @@ def _is_cover(stream: Any) -> bool:
     return bool(getattr(disposition, "value", disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
 
 
+def is_avi(container: Any) -> bool:
+    """Whether times are of packets in the order of the file, and say nothing of frames."""
+    return container.format.name == "avi"
+
+
+def length_of(container: Any, stream: Any) -> Optional[Fraction]:
+    """The seconds that a file says its pictures have."""
+    if stream.duration:
+        return stream.duration * stream.time_base
+    return Fraction(container.duration, 1_000_000) if container.duration else None
+
+
 def beginning(stream: Any) -> int:
     """The time at which the video begins, in the stream's units."""
     return stream.start_time or 0
@@ -200,6 +230,11 @@ def said_of(frame: Any, stream: Any, orientation: Any) -> List[str]:
             f"its pixels are not square ({stream.sample_aspect_ratio}): the width is stretched"
         )
     bits = max(component.bits for component in frame.format.components)
+    context = stream.codec_context
+    if context.color_trc in hdr.NAMES:
+        notes.append(f"HDR, {hdr.NAMES[context.color_trc]}: toned down to BT.709 by ITU-R BT.2390")
+    elif is_wide(stream):
+        notes.append("colours of BT.2020 are made such of BT.709; what BT.709 lacks is cut off")
     if bits > 8:
         notes.append(f"{bits} bits a colour are rounded to 8")
     alpha = any(component.is_alpha for component in frame.format.components)

@@ -8,8 +8,8 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.reading import beginning, open_container, video_stream
-from paddleseg_u2net.io.video.sound import Recoded, encoder_for
 from paddleseg_u2net.io.video.types import Notes
+from paddleseg_u2net.io.video.writing.sound import Recoded, encoder_for
 
 # Said of the file that was, not of the one that is made; or where it was made.
 _NOT_KEPT = ("major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "duration")

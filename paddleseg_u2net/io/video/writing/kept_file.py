@@ -17,7 +17,8 @@ class KeptFile:
     """What PyAV asks of a file that it writes.
 
     An error that FFmpeg hears of is the end of a file, which then has no index and does not play.
-    So it hears of none: space that was set aside is freed, writing goes on, and `error` tells.
+    So it hears of none: space that was set aside is freed, writing goes on, and `error` tells;
+    `lost` says that even so the file has no end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,6 +27,7 @@ class KeptFile:
         self._spare = path.with_name(f"{path.name}.spare")
         self._spare_size = 0
         self.error: Optional[BaseException] = None
+        self.lost = False
         self.reserve(0)
 
     def reserve(self, packets: int) -> None:
@@ -53,8 +55,9 @@ class KeptFile:
                 self._file.seek(self._position + done)
                 done += self._file.write(view[done:]) or 0
             except (OSError, KeyboardInterrupt) as error:
-                if isinstance(error, OSError) and self.error is not None:
-                    break  # nothing was left in reserve either
+                if isinstance(error, OSError) and isinstance(self.error, OSError):
+                    self.lost = True  # nothing is left in reserve either
+                    break
                 self._failed(error)
         self._position += len(view)
         return len(view)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from paddleseg_u2net.io.video.conversion import EXACT, filter_graph, is_hd
+from paddleseg_u2net.io.video.conversion import EXACT, Filter, filter_graph, is_hd
 from paddleseg_u2net.io.video.library import has_codec, library
 from paddleseg_u2net.io.video.types import Notes, PathLike, VideoError
 
@@ -67,6 +68,7 @@ class Encoder:
                 f"{name} takes even sizes: the last column or row is repeated, which makes "
                 f"{width + self._right}x{height + self._below}"
             )
+        os.environ.setdefault("SVT_LOG", "1")  # errors only, of SVT-AV1, which asks nobody else
         self.stream = container.add_stream(name, rate=rate, options=self._options(crf))
         self.stream.width, self.stream.height = width + self._right, height + self._below
         self.stream.pix_fmt = self._format
@@ -118,7 +120,7 @@ class Encoder:
         if self._graph is None:
             matrix = "bt709" if self._tags["colorspace"] == _BT709 else "bt601"
             scale = f"out_color_matrix={matrix}:out_range=tv:flags=area+{EXACT}"
-            filters = [("scale", scale), ("format", f"pix_fmts={format_name}")]
+            filters: List[Filter] = [("scale", scale), ("format", f"pix_fmts={format_name}")]
             self._graph = filter_graph(frame.width, frame.height, frame.format, self._unit, filters)
         self._graph.push(frame)
         return self._tagged(self._graph.pull())

@@ -12,13 +12,13 @@ import numpy as np
 
 from paddleseg_u2net import signals
 from paddleseg_u2net.io.files import atomic_path, check_writable
-from paddleseg_u2net.io.video.along import Along
-from paddleseg_u2net.io.video.encoding import KINDS, Encoder
 from paddleseg_u2net.io.video.formats import VideoFormat, video_format
-from paddleseg_u2net.io.video.frame_writing import FrameFilesWriter
-from paddleseg_u2net.io.video.kept_file import KeptFile
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
+from paddleseg_u2net.io.video.writing.along import Along
+from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder
+from paddleseg_u2net.io.video.writing.frame_writing import FrameFilesWriter
+from paddleseg_u2net.io.video.writing.kept_file import KeptFile
 
 _COARSEST = Fraction(1, 5000)  # of seconds
 
@@ -101,6 +101,7 @@ class VideoFileWriter(VideoWriter):
         try:
             self._file = KeptFile(self._temporary)
             self._stack.callback(self._file.close)
+            self._check()
             self._container = library().open(self._file, "w", format=format_.container)
             self._encoder = Encoder(
                 path, self._container, shape, rate, self._unit, kind, codec, crf, self._notes
@@ -126,10 +127,10 @@ class VideoFileWriter(VideoWriter):
                 f"expected a time after {float(self._last * self._unit)} s, found {time}"
             )
         self._last = pts
-        with signals.held(), self._refusals():
+        with signals.waiting(), self._refusals():
             self._mux(self._encoder.encode(picture, pts))
             if self._along is not None:
-                self._mux(self._along.until(pts * self._unit - self._lead))
+                self._mux_along(self._along.until(pts * self._unit - self._lead))
         self._check()
 
     def _mux(self, packets: Any) -> None:
@@ -137,6 +138,13 @@ class VideoFileWriter(VideoWriter):
             self._container.mux(packet)
             self._packets += 1
         self._file.reserve(self._packets)
+
+    def _mux_along(self, packets: Any) -> None:
+        for packet in packets:
+            try:
+                self._mux([packet])
+            except library().error.InvalidDataError:
+                self._notes.add("{n} broken packets of sound are left out")
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -161,7 +169,7 @@ class VideoFileWriter(VideoWriter):
         if self._last is None:
             self._discard(None)
             return
-        with signals.held(), self._refusals():
+        with signals.waiting(), self._refusals():
             try:
                 if not isinstance(self._file.error, OSError):
                     self._flush(whole)
@@ -169,6 +177,9 @@ class VideoFileWriter(VideoWriter):
             except BaseException as error:
                 self._discard(error)
                 raise
+            if self._file.lost or not self._packets:
+                self._discard(self._file.error)
+                self._check()
             self._container = None
             if self._along is not None:
                 self._along.close()
@@ -180,8 +191,8 @@ class VideoFileWriter(VideoWriter):
         self._mux(self._encoder.flush())
         if self._along is not None and self._last is not None:
             end = self._last * self._unit - self._lead + 1 / self._rate
-            self._mux(self._along.until(None if whole else end))
-            self._mux(self._along.flush())
+            self._mux_along(self._along.until(None if whole else end))
+            self._mux_along(self._along.flush())
 
     def _discard(self, error: Optional[BaseException]) -> None:
         """End without a file."""
