@@ -28,7 +28,9 @@ import os, signal, time
 from paddle import nn
 from paddleseg.cvlibs import manager
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.training.distributed import circle
 
+circle._BETWEEN_BEATS, circle._PATIENCE = 1.0, 6.0  # 3 and 25 are long for who looks on
 is_second = os.environ.get("PADDLE_TRAINER_ID") == "1"
 
 @manager.TRANSFORMS.add_component
