@@ -37,7 +37,9 @@ class LiveParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: Optional[str] = Field(None, description="One of the service's models, else its first")
-    steady: float = Field(0.5, ge=0, le=1, description="How steady opacity is over time")
+    steady: float = Field(
+        Settings.steady, ge=0, le=1, description="How steady opacity is over time"
+    )
     presence: float = Field(PRESENT, ge=0, le=1, description="Of less than this nothing is kept")
 
 

@@ -13,8 +13,9 @@ from paddleseg_u2net.io.video import Frame, VideoError
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.choosing import backdrop
+from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.choosing import backdrop
 from paddleseg_u2net.video.live.cameras import LiveFrame, Source, open_source
 from paddleseg_u2net.video.live.delays import Delays
 from paddleseg_u2net.video.live.matting import USUAL_INTERVAL, LiveMatting
@@ -78,7 +79,8 @@ def go_live(job: LiveJob, load: Callable[[], Remover], settings: Settings) -> No
             behind = backdrop(job.background, size)
             if behind is not None:
                 stack.callback(behind.close)
-            composer = Composer(size, job.only, behind)
+            colours = Colours() if settings.steady > 0 else None
+            composer = Composer(size, job.only, behind, colours)
             sink = open_sink(job.output, size, source.rate, composer.kind, job.codec, job.crf)
             stack.push(lambda kind, *_: sink.close(kind is None))
             for note in sink.notes():

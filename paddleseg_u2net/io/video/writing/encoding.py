@@ -31,7 +31,7 @@ CODECS: Dict[str, Codec] = {
     "libx264": Codec(_420, 20, (("preset", "veryfast"),), even=True),
     "libx265": Codec(_420, 23, (("preset", "veryfast"), ("x265-params", "log-level=none")), True),
     "libvpx-vp9": Codec({**_420, "rgba": "yuva420p"}, 28, (*_VP9, ("auto-alt-ref", "0"))),
-    "libsvtav1": Codec(_420, 32, (("preset", "9"),), even=True),
+    "libsvtav1": Codec(_420, 32, (("preset", "9"),)),
     "mpeg4": Codec(_420, None, (("qscale", "3"),)),
     "prores_ks": Codec(
         {"rgb": "yuv422p10le", "grey": "yuv422p10le", "rgba": "yuva444p10le"}, None, (), False

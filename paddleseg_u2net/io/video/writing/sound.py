@@ -94,7 +94,7 @@ class Recoded:
         nodes.append(graph.add("asetpts", f"PTS-{float(self._shift):.6f}/TB"))
         context = self.stream.codec_context
         layout, rate = context.layout.name, context.sample_rate
-        # Times without gaps: from such that are rounded PyAV's encoders make some that jump.
+        # Times without gaps: those of many containers are rounded, and packets would get them.
         nodes.append(graph.add("aresample", f"{rate}:async=1:first_pts=0"))
         form = f"sample_fmts={context.format.name}:sample_rates={rate}:channel_layouts={layout}"
         nodes += [graph.add("aformat", form), graph.add("abuffersink")]
