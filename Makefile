@@ -31,6 +31,7 @@ runtimes: $(STAMP) ## PyTorch and the engines that tests compare with
 		"ray[data]==$(RAY);python_version>='3.10'" "pyarrow==$(PYARROW);python_version>='3.10'" \
 		"s3fs==$(S3FS);python_version>='3.10'" "moto[s3]==$(MOTO);python_version>='3.10'" \
 		"imageio-ffmpeg==$(IMAGEIO_FFMPEG);python_version>='3.10'" flask flask-cors \
+		"pyvirtualcam==$(PYVIRTUALCAM);python_version>='3.10'" \
 		"openapi-spec-validator==$(OPENAPI_SPEC_VALIDATOR);python_version>='3.10'" \
 		"playwright==$(PLAYWRIGHT);python_version>='3.10'" \
 		"axe-playwright-python==$(AXE);python_version>='3.10'" "mmeval==$(MMEVAL)" \

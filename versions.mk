@@ -9,7 +9,7 @@ FASTAPI = >=0.115.7
 STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
 UVICORN = >=0.35
-WEBSOCKETS = >=13
+WEBSOCKETS = >=15
 WATCHFILES = >=0.21
 # Videos; Python 3.9 has no newer one.
 AV = >=15
@@ -41,5 +41,7 @@ S3FS = 2026.9.0
 MOTO = 5.2.5
 # Its ffmpeg says what is in a video.
 IMAGEIO_FFMPEG = 0.8.1
+# Cameras for other programs, here over a driver that only keeps what is sent.
+PYVIRTUALCAM = 0.15.0
 PYTHON = >=3.9,<3.13
 PYTHON_NEWEST = 3.12

@@ -46,6 +46,7 @@ EXTRAS = {
     "matplotlib": "report",
     "visualdl": "train",
     "watchfiles": "remove",
+    "websockets": "serve",
 }
 # What every install has; where one is missing, another Python runs than was installed into.
 _REQUIRED = ("cv2", "numpy", "PIL", "requests", "tqdm", "yaml")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Callable, List, Tuple
 
 from paddleseg_u2net.commands.parsing import Parser, at_least
-from paddleseg_u2net.inference.backends import AUTO, BACKENDS
 
 
 def _arguments(argv: List[str]) -> argparse.Namespace:
+    from paddleseg_u2net.inference.backends import AUTO, BACKENDS
+
     result = Parser(prog="serve", description="Remove backgrounds over HTTP, with a page.")
     add = result.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: all of this machine's")
@@ -54,6 +56,9 @@ def _arguments(argv: List[str]) -> argparse.Namespace:
 
 def run(argv: List[str]) -> int:
     """Serve until a signal to end; 0 then."""
+    # numpy's products are small here; its threads would wait for the next, spinning, in the way of
+    # other pictures. It reads this as it is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = _arguments(argv)
     from paddleseg_u2net.env import cores
     from paddleseg_u2net.log import start_logging

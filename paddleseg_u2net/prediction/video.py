@@ -27,8 +27,9 @@ from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.choosing import Moving, backdrop
+from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.choosing import Moving, backdrop
 from paddleseg_u2net.video.mattes import mattes
 from paddleseg_u2net.video.settings import Settings
 from paddleseg_u2net.video.stages import staged
@@ -92,7 +93,8 @@ def remove_from_video(
             name, notes = str(job.background), behind.notes
             stack.callback(lambda: report.note(name, notes()))
             stack.callback(behind.close)
-        composer = Composer(size, job.only, behind)
+        colours = Colours() if settings.steady > 0 else None
+        composer = Composer(size, job.only, behind, colours)
         writer = _writer(job, composer.kind, size, video)
         stack.callback(lambda: report.note(job.output, writer.notes()))
         stack.enter_context(_ended(writer))

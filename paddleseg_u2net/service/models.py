@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Dict
 
 import numpy as np
@@ -32,6 +33,8 @@ def load_removers(settings: Settings) -> Dict[str, Remover]:
         if name in found:
             raise ValueError(f"--model: two models have the name {name}; rename one of the files")
         probe(remover)
+        with ThreadPoolExecutor(settings.at_once) as pool:  # engines plan for each that overlaps
+            list(pool.map(probe, [remover] * settings.at_once))
         logger.info(f"{name}: {loaded}")
         found[name] = remover
     return found

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any, Callable, Iterator
 
+import cv2
 import uvicorn
 from fastapi import FastAPI
 
@@ -66,6 +67,9 @@ def run(settings: Settings, bound: socket.socket, told: Callable[[], None]) -> i
         ValueError: a model cannot be loaded.
     """
     keep_memory()
+    cv2.setNumThreads(
+        settings.threads
+    )  # its own would wait, spinning, in the way of other pictures
     app = create_app(settings)
     _hand_on_errors()
     config = uvicorn.Config(

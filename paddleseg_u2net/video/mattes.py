@@ -18,6 +18,7 @@ from paddleseg_u2net.removal.presence import presence
 from paddleseg_u2net.video.flow import Flow, Step
 from paddleseg_u2net.video.gate import Gate
 from paddleseg_u2net.video.levels import Levels
+from paddleseg_u2net.video.outlines import enlarged
 from paddleseg_u2net.video.pace import Pace
 from paddleseg_u2net.video.settings import Settings
 from paddleseg_u2net.video.stages import staged
@@ -141,7 +142,7 @@ class Finishing:
     """From maps on the canvas to the opacity of frames."""
 
     def __init__(self, pipeline: Pipeline, settings: Settings) -> None:
-        self._pipeline = pipeline
+        self._pipeline, self._steady = pipeline, settings.steady > 0
         self._steadier = Steadier(settings.steady, settings.ahead)
         self._gate, self._levels = Gate(settings.presence), Levels(settings.steady)
         self._waiting: Deque[Tuple[Seen, Optional[float]]] = deque()
@@ -177,7 +178,9 @@ class Finishing:
         height, width = picture.shape[:2]
         if share == 0:
             return np.zeros((height, width), np.uint8)
-        if self._pipeline.upsampling == "guided":
+        if self._steady:
+            plane = enlarged(canvas, picture)
+        elif self._pipeline.upsampling == "guided":
             plane = guided(canvas[None], picture)[0]
         else:
             plane = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -8,8 +8,10 @@ import numpy as np
 from paddleseg_u2net.video.flow import Step
 from paddleseg_u2net.video.settings import AUTO, Every
 
-# The network runs again once so much is unknown, and behind so many frames at the latest.
-_MOST_UNKNOWN, _MOST_FRAMES = 0.6, 6
+# The network runs again once so much is unknown, behind so many frames at the soonest and at the
+# latest: on the clips of `benchmarks/clips.py` (tune) that costs less than every second frame does,
+# in error and in flicker; behind more than four frames both grow.
+_MOST_UNKNOWN, _FEWEST, _MOST = 0.8, 2, 4
 # Squares of a frame, a side; what is told of is the part of them where most is unknown.
 _SQUARES, _PART = 10, 0.1
 
@@ -17,10 +19,10 @@ _SQUARES, _PART = 10, 0.1
 class Pace:
     """Say of each frame, in order, whether the network has to see it.
 
-    The first one, those with which a scene begins, and then every n-th. With ``auto`` it is when
-    the motion since the last such frame cannot be trusted any more: where things appear, turn or
-    change, going there and back along the optical flow leads elsewhere. That is looked at in the
-    tenth of the frame where it is worst, since most of it may be at rest.
+    The first one, those with which a scene begins, and then every n-th. With ``auto`` every second
+    to fourth: as soon as the motion since the last such frame cannot be trusted any more. Where
+    things appear, turn or change, going there and back along the optical flow leads elsewhere. That
+    is looked at in the tenth of the frame where it is worst, since most of it may be at rest.
     """
 
     def __init__(self, every: Every) -> None:
@@ -39,7 +41,8 @@ class Pace:
         if self.every != AUTO:
             return self._since >= int(self.every)
         self._unknown += unknown(confidence)
-        return self._unknown > _MOST_UNKNOWN or self._since >= _MOST_FRAMES
+        is_lost = self._unknown > _MOST_UNKNOWN and self._since >= _FEWEST
+        return is_lost or self._since >= _MOST
 
 
 def unknown(confidence: np.ndarray) -> float:

@@ -39,7 +39,7 @@ class Settings:
     """
 
     every: Every = AUTO
-    steady: float = 0.5
+    steady: float = 1.0
     ahead: int = 4
     presence: float = PRESENT
     networks: int = 0

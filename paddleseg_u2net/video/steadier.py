@@ -95,13 +95,11 @@ class Steadier:
         if whole is None:
             raise ValueError(f"frame {number}: it has no map, and no neighbour that has one")
         if own is None:
-            return number, np.clip(whole.map, 0, 1)
-        return number, self._corrected(own, whole.map)
+            return number, _voted(whole)
+        return number, self._corrected(own, whole) if self.strength > 0 else own
 
-    def _corrected(self, own: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        if self.strength == 0:
-            return own
-        difference = mean - own
+    def _corrected(self, own: np.ndarray, whole: _Known) -> np.ndarray:
+        difference = _voted(whole) - own
         patches = _opened(np.maximum(difference, 0)) - _opened(np.maximum(-difference, 0))
         correction = patches + _OF_LINES * (difference - patches)
         return np.clip(own + self.strength * correction, 0, 1)
@@ -132,6 +130,16 @@ def _both(one: Optional[_Known], other: Optional[_Known]) -> Optional[_Known]:
         return one or other
     total = one.weight + other.weight
     return _Known((one.map * one.weight + other.map * other.weight) / total, total)
+
+
+def _voted(known: _Known) -> np.ndarray:
+    """The mean where it is of one frame; of several, nearer to what most of them say.
+
+    What few say, as where the motion is wrong, would be seen as a ghost.
+    """
+    mean = np.clip(known.map, 0, 1)
+    majority = mean * mean * (3 - 2 * mean)
+    return mean + np.clip(known.weight - 1, 0, 1) * (majority - mean)
 
 
 def _opened(values: np.ndarray) -> np.ndarray:

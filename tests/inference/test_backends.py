@@ -20,6 +20,7 @@ from paddleseg_u2net.inference.backends import (
     choice,
     choose,
     onnx_runtime,
+    open_vino,
     paddle_layers,
 )
 from paddleseg_u2net.inference.backends.backend import EngineNetwork
@@ -77,6 +78,16 @@ def test_logits_are_those_of_paddles_layers(engine, num_classes, shape):
     assert np.abs(ours - theirs).max() <= ROUNDING * np.abs(ours).max()
 
 
+def test_openvino_has_met_numpy_before_threads_overlap(monkeypatch):
+    """Two threads that make its first array at once wait for each other for ever, now and then."""
+    openvino = pytest.importorskip("openvino")
+    made = []
+    tensor = openvino.Tensor
+    monkeypatch.setattr(openvino, "Tensor", lambda array: made.append(array) or tensor(array))
+    open_vino.openvino_core()
+    assert len(made) == 1
+
+
 def test_sizes_in_turn_views_and_overlapping_threads(engine):
     network = network_of(engine, threads=1)
     batches = [images(1, 3, 16 + 8 * n, 24, seed=n) for n in range(6)]
@@ -90,6 +101,32 @@ def test_sizes_in_turn_views_and_overlapping_threads(engine):
             np.testing.assert_array_equal(found, expected)
     for found, expected in zip(first, kept):  # nor is a result overwritten by the next
         np.testing.assert_array_equal(found, expected)
+
+
+class Compiling:
+    """Stands for OpenVINO's core and a model of fixed size; it counts what is compiled."""
+
+    is_dynamic, compiled = staticmethod(lambda: False), 0
+
+    def compile_model(self, *_):
+        self.compiled += 1
+        return SimpleNamespace(create_infer_request=object)
+
+
+def test_openvino_compiles_for_each_thread_that_overlaps():
+    core = Compiling()
+    plans = open_vino._Plans(core, core, {})
+    with plans.one((1, 3, 8, 8)) as first, plans.one((1, 3, 8, 8)) as second:
+        assert first is not second and core.compiled == 2
+    for _ in range(3):  # one after the other they share
+        with plans.one((1, 3, 8, 8)) as again:
+            assert again in (first, second)
+    for side in range(6):  # plans of the last four shapes are kept
+        with plans.one((1, 3, side, side)):
+            pass
+    assert core.compiled == 8
+    with plans.one((1, 3, 2, 2)), plans.one((1, 3, 8, 8)):
+        assert core.compiled == 9
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):

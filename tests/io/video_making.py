@@ -99,7 +99,7 @@ def _sing(container, stream, length):
     """A tone that rises, so that no two packets are alike."""
     count = round(48000 * length)
     t = np.arange(count) / 48000
-    wave = (0.3 * np.sin(2 * np.pi * (300 + 200 * t) * t)).astype(np.float32)
+    wave = (0.3 * np.sin(2 * np.pi * (60 + 40 * t) * t)).astype(np.float32)
     resampler = av.AudioResampler(stream.format, stream.layout, 48000)
     for begin in range(0, count, 1024):
         block = np.ascontiguousarray(wave[None, begin : begin + 1024])
@@ -147,3 +147,26 @@ def sound_packets(path):
             for packet in container.demux(stream)
             if packet.size
         ]
+
+
+def heard(path):
+    """A function of seconds from the first frame on: the loudness that is heard then."""
+    with av.open(str(path)) as container:
+        pictures = container.streams.video[0]
+        first = next(p.pts for p in container.demux(pictures) if p.pts is not None)
+        zero = float(first * pictures.time_base)
+    times, values = [], []
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        for frame in container.decode(stream):
+            array = frame.to_ndarray()
+            array = (
+                array.reshape(-1, len(frame.layout.channels)) if array.shape[0] == 1 else array.T
+            )
+            scale = np.iinfo(array.dtype).max if array.dtype.kind == "i" else 1
+            times.append(
+                float(frame.pts * frame.time_base) + np.arange(len(array)) / frame.sample_rate
+            )
+            values.append(array[:, 0] / scale)
+    times, values = np.concatenate(times) - zero, np.concatenate(values)
+    return lambda at: np.interp(at, times, values, 0, 0)

@@ -18,8 +18,8 @@ from paddleseg_u2net.io.video.writing import VideoFileWriter
 from paddleseg_u2net.prediction.video import Job, remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import Blur, Plain, Remover
-from paddleseg_u2net.video.choosing import Moving, video_background
-from paddleseg_u2net.video.film import Film
+from paddleseg_u2net.video.composing.choosing import Moving, video_background
+from paddleseg_u2net.video.composing.film import Film
 from paddleseg_u2net.video.settings import Settings
 from tests.io.image_making import noise
 from tests.io.video_making import (
@@ -96,6 +96,17 @@ def test_transparent_frames_and_mattes(frames, tmp_path):
         np.testing.assert_array_equal(found[..., :3], drawn_frame(number) * square[..., None])
         matte = saved(tmp_path / "matte", f"{number + 1:05d}.png")
         np.testing.assert_array_equal(matte, 255 * square)
+
+
+def test_transparency_that_comes_is_left_out_and_told(tmp_path):
+    (tmp_path / "frames").mkdir()
+    clear = np.dstack([drawn_frame(0), np.zeros((HEIGHT, WIDTH), np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "frames/1.png")
+    report = removed(tmp_path / "frames", tmp_path / "out", rate=Fraction(10))
+    assert list(report.notes) == [
+        "its transparency is left out: colours are taken as they are stored"
+    ]
+    np.testing.assert_array_equal(saved(tmp_path / "out", "00001.png")[..., 3], 255 * is_square(0))
 
 
 def test_a_video_over_a_colour_keeps_times_and_sound(clip, tmp_path):

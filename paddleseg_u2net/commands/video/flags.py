@@ -42,8 +42,11 @@ def video_parser() -> argparse.ArgumentParser:
     add("--duration", type=_seconds, metavar="TIME", help="how much of it; else to its end")
     add("--fps", type=_rate, metavar="RATE", help="frames a second of a folder or a pattern, such "
         "as 25 or 30000/1001")  # fmt: skip
-    add("--source", metavar="N", help="a camera by its number, in place of INPUT, with --live")
-    add("--live", action="store_true", help="the newest frame wins; OUTPUT may be left out")
+    add("--source", metavar="N", help="in place of INPUT, with --live: a camera by its number, its "
+        "device, or the address of a stream")  # fmt: skip
+    add("--live", action="store_true", help="as frames come, a file at its own times; the newest "
+        "counts. OUTPUT may be left out: a window; -: raw frames on standard output; virtual: a "
+        "camera for other programs")  # fmt: skip
     add("--json", type=file_of(".json"), metavar="FILE", help="what became of each frame: its "
         "time, how sure the object is, whether the network saw it, cuts")  # fmt: skip
     add = result.add_argument_group("what is kept").add_argument

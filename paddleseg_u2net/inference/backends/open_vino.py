@@ -6,8 +6,8 @@ import contextlib
 import ctypes
 import sys
 import threading
-from functools import lru_cache
-from typing import Any, Iterator, Optional, Tuple
+from collections import OrderedDict
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -23,13 +23,21 @@ from paddleseg_u2net.inference.backends.backend import (
     register,
 )
 
-# It plans for one shape of input, and keeps the plans of so many.
+# It plans for one shape of input; plans of so many shapes are kept.
 _PLANS = 4
+_beginning = threading.Lock()
 
 
 def openvino_core() -> Any:
-    """An ``openvino.Core`` that has loaded its part for CPUs."""
-    core = engine_module("openvino", "openvino").Core()
+    """An ``openvino.Core`` that has loaded its part for CPUs.
+
+    Its Python part finds numpy when it makes its first array. Two threads that are the first to do
+    so wait for each other for ever, one for Python's lock, the other with it; so this is first.
+    """
+    module = engine_module("openvino", "openvino")
+    with _beginning:
+        module.Tensor(np.zeros(1, np.float32)).data.sum()
+    core = module.Core()
     with _signal_stack_kept():
         core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return core
@@ -77,6 +85,42 @@ def _signal_stack_kept() -> Iterator[None]:
             library.sigaltstack(ctypes.byref(before), None)
 
 
+class _Plans:
+    """What is compiled for shapes of input, to be run. One plan does one call at a time, whatever
+    number of requests is made of it, so threads that overlap get one each.
+    """
+
+    def __init__(self, core: Any, model: Any, settings: Dict[str, Any]) -> None:
+        self._core, self._model, self._settings = core, model, settings
+        self._free: OrderedDict[Tuple[int, ...], List[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def one(self, shape: Tuple[int, ...]) -> Iterator[Any]:
+        """Hold a request that nobody else has; it is compiled if none is free."""
+        with self._lock:
+            free = self._free.setdefault(shape, [])
+            self._free.move_to_end(shape)
+            while len(self._free) > _PLANS:
+                self._free.popitem(last=False)
+            request = free.pop() if free else None
+            model = self._of_shape(shape) if request is None else None
+        if request is None:
+            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        yield request
+        free.append(request)  # of a shape that is kept no more it goes with the list
+
+    def _of_shape(self, shape: Tuple[int, ...]) -> Any:
+        """The model for it: a clone, or every shape would be set on the same one; cloning it in two
+        threads is not promised to work.
+        """
+        if not self._model.is_dynamic():
+            return self._model
+        model = self._model.clone()
+        model.reshape(list(shape))
+        return model
+
+
 def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> EngineNetwork:
     """The network of an ``.xml`` with its ``.bin`` beside it, or of an ONNX file, of which the
     first output is taken. In the precision ``bf16`` it computes in bfloat16 where the processor
@@ -96,21 +140,11 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
     except Exception as error:  # it has errors of its own
         raise LoadError(f"backend openvino does not load the model: {error}") from error
 
-    @lru_cache(maxsize=_PLANS)
-    def plan(shape: Tuple[int, ...]) -> Any:
-        # without a clone every size would be set on the same model
-        model = read.clone() if read.is_dynamic() else read
-        if read.is_dynamic():
-            model.reshape(list(shape))
-        return core.compile_model(model, "CPU", settings)
-
-    lock = threading.Lock()  # cloning the same model in two threads is not promised to work
+    plans = _Plans(core, read, settings)
 
     def run(batch: np.ndarray) -> np.ndarray:
-        with lock:
-            compiled = plan(batch.shape)
-        request = compiled.create_infer_request()  # one a call: threads may overlap
-        return np.array(request.infer([batch])[0])
+        with plans.one(batch.shape) as request:
+            return np.array(request.infer([batch])[0])
 
     sides = read.input(0).partial_shape
     shape = tuple(side.get_length() if side.is_static else None for side in sides)

@@ -11,7 +11,7 @@ from typing import Iterator, List, Optional, Tuple, Union
 
 import cv2
 
-from paddleseg_u2net.io.images import IMAGE_SUFFIXES, image_size, read_image
+from paddleseg_u2net.io.images import IMAGE_SUFFIXES, image_size, read_header, read_image
 from paddleseg_u2net.io.video.sizes import shown_size
 from paddleseg_u2net.io.video.types import Frame, PathLike, Size, Video, VideoError, VideoInfo
 
@@ -69,6 +69,8 @@ class FrameFiles(Video):
                 source, f"starts after its end: it has {len(paths)} frames, {rate} a second"
             )
         self._stored = image_size(self._paths[0])
+        if read_header(self._paths[0]).alpha:
+            self._notes.add("its transparency is left out: colours are taken as they are stored")
         self._size = shown_size(source, *self._stored, size)
         count = len(self._paths)
         self.info = VideoInfo(*self._size, rate, count, count / rate, ())

@@ -217,7 +217,9 @@ def beginning(stream: Any) -> int:
 def _square(frame: Any, stream: Any) -> Tuple[int, int]:
     """(height, width) as stored, with the width that makes its pixels square."""
     aspect = stream.sample_aspect_ratio or 1
-    return frame.height, max(1, round(frame.width * aspect))
+    if aspect == 1:
+        return frame.height, frame.width
+    return frame.height, max(2, 2 * round(frame.width * aspect / 2))
 
 
 def said_of(frame: Any, stream: Any, orientation: Any) -> List[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from contextlib import closing
 from fractions import Fraction
 from functools import partial
 from typing import Iterator, Optional, Tuple
@@ -36,7 +37,9 @@ class LiveParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: Optional[str] = Field(None, description="One of the service's models, else its first")
-    steady: float = Field(0.5, ge=0, le=1, description="How steady opacity is over time")
+    steady: float = Field(
+        Settings.steady, ge=0, le=1, description="How steady opacity is over time"
+    )
     presence: float = Field(PRESENT, ge=0, le=1, description="Of less than this nothing is kept")
 
 
@@ -103,7 +106,12 @@ async def _served(socket: WebSocket, service: Service) -> None:
     parameters = checked(LiveParameters, dict(socket.query_params))
     remover = service.model(parameters.model)
     settings = Settings(steady=parameters.steady, presence=parameters.presence, ahead=0, live=True)
-    matting = LiveMatting(remover, settings)
+    with closing(LiveMatting(remover, settings)) as matting:
+        await _answered(socket, service, matting)
+
+
+async def _answered(socket: WebSocket, service: Service, matting: LiveMatting) -> None:
+    """Answer one frame after the other."""
     most = min(MOST_PIXELS, service.settings.max_pixels)
     await socket.send_json({"max_pixels": most, "max_bytes": MOST_BYTES})
     began = time.monotonic()

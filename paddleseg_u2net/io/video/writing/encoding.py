@@ -31,7 +31,7 @@ CODECS: Dict[str, Codec] = {
     "libx264": Codec(_420, 20, (("preset", "veryfast"),), even=True),
     "libx265": Codec(_420, 23, (("preset", "veryfast"), ("x265-params", "log-level=none")), True),
     "libvpx-vp9": Codec({**_420, "rgba": "yuva420p"}, 28, (*_VP9, ("auto-alt-ref", "0"))),
-    "libsvtav1": Codec(_420, 32, (("preset", "9"),), even=True),
+    "libsvtav1": Codec(_420, 32, (("preset", "9"),)),
     "mpeg4": Codec(_420, None, (("qscale", "3"),)),
     "prores_ks": Codec(
         {"rgb": "yuv422p10le", "grey": "yuv422p10le", "rgba": "yuva444p10le"}, None, (), False
@@ -41,6 +41,15 @@ CODECS: Dict[str, Codec] = {
         {"rgb": "bgra", "grey": "bgra", "rgba": "bgra"}, None, (("quality", "80"),)
     ),
 }
+
+
+def check_picture(picture: np.ndarray, shape: Tuple[int, int], kind: str) -> None:
+    """Raise ValueError for a picture that is not of the video's form."""
+    expected = (*shape, KINDS[kind]) if KINDS[kind] > 1 else shape
+    if picture.shape != expected or picture.dtype != np.uint8:
+        raise ValueError(
+            f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
+        )
 
 
 class Encoder:
@@ -69,7 +78,10 @@ class Encoder:
                 f"{width + self._right}x{height + self._below}"
             )
         os.environ.setdefault("SVT_LOG", "1")  # errors only, of SVT-AV1, which asks nobody else
-        self.stream = container.add_stream(name, rate=rate, options=self._options(crf))
+        try:
+            self.stream = container.add_stream(name, rate=rate, options=self._options(crf))
+        except ValueError as error:
+            raise VideoError(path, f"{error}; leave the codec out or name another") from error
         self.stream.width, self.stream.height = width + self._right, height + self._below
         self.stream.pix_fmt = self._format
         context = self.stream.codec_context

@@ -11,6 +11,7 @@ import numpy as np
 from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import write_png
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter
+from paddleseg_u2net.io.video.writing.encoding import check_picture
 
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 
@@ -36,11 +37,12 @@ class FrameFilesWriter(VideoWriter):
         if not _NUMBER.search(place.name):
             raise VideoError(path, "expected a folder or a name with a number, such as %05d.png")
         check_writable(place.parent, folder=True)
-        self._place, self._number = place, 0
-        self._shape = (height, width)
+        self._place, self._number, self._is_closed = place, 0, False
+        self._shape, self._kind = (height, width), kind
 
     def write(self, picture: np.ndarray, time: Seconds) -> None:
         """Write the next file; its time is not kept."""
+        check_picture(picture, self._shape, self._kind)
         self._number += 1
         write_png(self._file(self._number), picture, level=1)
 
@@ -49,4 +51,8 @@ class FrameFilesWriter(VideoWriter):
         return self._place.with_name(text)
 
     def close(self, whole: bool = True) -> None:
-        """Nothing is left to do."""
+        """Say what is left of an earlier video of more frames."""
+        further = self._file(self._number + 1)
+        if self._number and further.exists() and not self._is_closed:
+            self._notes.add(f"{further} and what follows it are of an earlier video")
+        self._is_closed = True

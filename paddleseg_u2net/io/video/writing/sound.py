@@ -94,7 +94,8 @@ class Recoded:
         nodes.append(graph.add("asetpts", f"PTS-{float(self._shift):.6f}/TB"))
         context = self.stream.codec_context
         layout, rate = context.layout.name, context.sample_rate
-        nodes.append(graph.add("aresample", str(rate)))
+        # Times without gaps: those of many containers are rounded, and packets would get them.
+        nodes.append(graph.add("aresample", f"{rate}:async=1:first_pts=0"))
         form = f"sample_fmts={context.format.name}:sample_rates={rate}:channel_layouts={layout}"
         nodes += [graph.add("aformat", form), graph.add("abuffersink")]
         for one, other in zip(nodes, nodes[1:]):

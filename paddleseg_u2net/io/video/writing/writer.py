@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from paddleseg_u2net.io.video.formats import VideoFormat, video_format
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
 from paddleseg_u2net.io.video.writing.along import Along
-from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder
+from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder, check_picture
 from paddleseg_u2net.io.video.writing.frame_writing import FrameFilesWriter
 from paddleseg_u2net.io.video.writing.kept_file import KeptFile
 
+_CLUSTER = 2**20  # bytes that Matroska holds back; they must fit into what is kept for a full disk
+_SOUND_RATE = 48_000
 _COARSEST = Fraction(1, 5000)  # of seconds
 
 
@@ -102,7 +105,9 @@ class VideoFileWriter(VideoWriter):
             self._file = KeptFile(self._temporary)
             self._stack.callback(self._file.close)
             self._check()
-            self._container = library().open(self._file, "w", format=format_.container)
+            self._container = library().open(
+                self._file, "w", format=format_.container, options=_options(format_, self._unit)
+            )
             self._encoder = Encoder(
                 path, self._container, shape, rate, self._unit, kind, codec, crf, self._notes
             )
@@ -115,12 +120,7 @@ class VideoFileWriter(VideoWriter):
 
     def write(self, picture: np.ndarray, time: Seconds) -> None:
         """Write a frame; see `VideoWriter.write`."""
-        channels = KINDS[self._kind]
-        expected = (*self._shape, channels) if channels > 1 else self._shape
-        if picture.shape != expected or picture.dtype != np.uint8:
-            raise ValueError(
-                f"expected a picture of uint8 {expected}, found {picture.dtype} {picture.shape}"
-            )
+        check_picture(picture, self._shape, self._kind)
         pts = round((seconds(self._path, "time", time) + self._lead) / self._unit)
         if self._last is not None and pts <= self._last:
             raise ValueError(
@@ -204,6 +204,17 @@ class VideoFileWriter(VideoWriter):
         error = error or OSError()  # so that nothing gets the file's name
         with contextlib.suppress(type(error)):
             self._stack.__exit__(type(error), error, None)
+
+
+def _options(format_: VideoFormat, unit: Fraction) -> Dict[str, str]:
+    """What the container is told."""
+    if format_.container in ("matroska", "webm"):
+        return {"cluster_size_limit": str(_CLUSTER)}
+    if format_.container not in ("mp4", "mov"):
+        return {}
+    # In its units the first times of pictures and of sound are rounded.
+    both = unit.denominator * _SOUND_RATE // math.gcd(unit.denominator, _SOUND_RATE)
+    return {"movie_timescale": str(both if both < 10**7 else unit.denominator)}
 
 
 def time_unit(rate: Fraction, along: Optional[Along]) -> Fraction:
