@@ -9,7 +9,7 @@ FASTAPI = >=0.115.7
 STARLETTE = >=0.44
 PYTHON_MULTIPART = >=0.0.13
 UVICORN = >=0.35
-WEBSOCKETS = >=13
+WEBSOCKETS = >=15
 WATCHFILES = >=0.21
 # Videos; Python 3.9 has no newer one.
 AV = >=15
