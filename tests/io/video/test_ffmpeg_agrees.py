@@ -81,4 +81,4 @@ def test_hdr_is_as_zscale_has_it(tmp_path):
     assert below.sum() > 25
     off = np.abs(found - expected)[below]
     assert off.max() < 8  # next to black, where the curve is steep and the table coarse
-    assert off[expected[below] > 12].max() < 2.5 and off.mean() < 0.6
+    assert off[expected[below] > 12].max() < 4 and off.mean() < 0.6
