@@ -22,8 +22,8 @@ from PIL import Image
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.removal.backgrounds import parse_background
-from paddleseg_u2net.video.choosing import backdrop
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.choosing import backdrop
 from paddleseg_u2net.video.live import LiveMatting
 from paddleseg_u2net.video.settings import Settings
 

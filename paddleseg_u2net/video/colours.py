@@ -12,6 +12,7 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
+from paddleseg_u2net.video.composing.composer import mixed_parts
 from paddleseg_u2net.video.flow import Motion, grid
 from paddleseg_u2net.video.types import Matte
 
@@ -23,8 +24,6 @@ _FARTHER = np.float32(1e-3)
 _SURE, _NONE = 0.98, 0.02
 # How much of what earlier frames told is kept.
 _KEPT = np.float32(0.75)
-# Mixed pixels are worked on as pictures of this width, which is what OpenCV takes.
-_WIDTH = 1024
 
 
 class Colours:
@@ -44,13 +43,9 @@ class Colours:
         """
         picture, alpha = matte.frame.picture, matte.alpha
         known = self._learned(picture, alpha, matte.motion)
-        result = picture.copy()
-        mixed = np.flatnonzero(cv2.inRange(alpha, 1, 254))
-        if len(mixed) and known[..., 3].any() and known[..., 7].any():
-            own, other = _spread(known[..., :4]), _spread(known[..., 4:])
-            flat = result.reshape(-1, 3)
-            flat[mixed] = _unmixed(flat[mixed], alpha.reshape(-1)[mixed], mixed, own, other, alpha)
-        return result
+        if known[..., 3].any() and known[..., 7].any():
+            return _unmixed(picture, alpha, _spread(known[..., :4]), _spread(known[..., 4:]))
+        return picture.copy()
 
     def _learned(
         self, picture: np.ndarray, alpha: np.ndarray, motion: Optional[Motion]
@@ -98,28 +93,25 @@ def _spread(known: np.ndarray) -> np.ndarray:
 
 
 def _unmixed(
-    seen: np.ndarray,
-    alpha: np.ndarray,
-    places: np.ndarray,
-    own: np.ndarray,
-    other: np.ndarray,
-    shape: np.ndarray,
+    picture: np.ndarray, alpha: np.ndarray, own: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
-    """The foreground's colours of pixels (N, 3) at flat ``places``; they explain the mixture."""
-    front, back = (_at(colours, places, shape.shape) for colours in (own, other))
-    share = alpha[:, None] / np.float32(255)
-    lacking = seen - share * front - (1 - share) * back
-    found = front + share * lacking
-    return np.rint(np.clip(found, 0, 255)).astype(np.uint8)
+    """The frame with the foreground's colours where it is mixed; they explain the mixture.
 
-
-def _at(colours: np.ndarray, places: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
-    """Colours (h, w, 3) enlarged to (H, W), at flat places: (N, 3)."""
-    count = len(places)
-    padded = np.pad(places, (0, -count % _WIDTH), mode="edge")
-    rows, columns = np.divmod(padded, shape[1])
-    y = (rows + np.float32(0.5)) * np.float32(colours.shape[0] / shape[0]) - np.float32(0.5)
-    x = (columns + np.float32(0.5)) * np.float32(colours.shape[1] / shape[1]) - np.float32(0.5)
-    maps = (axis.astype(np.float32).reshape(-1, _WIDTH) for axis in (x, y))
-    found = cv2.remap(colours, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return found.reshape(-1, 3)[:count]
+    In whole numbers, and only where there are mixed pixels: with F and B of a small size, the
+    mixture lacks e = I - B - a (F - B), and what is found is F + a e.
+    """
+    size = alpha.shape[1], alpha.shape[0]
+    back = cv2.resize(cv2.convertScaleAbs(other), size)
+    apart = np.rint(own - other).astype(np.int16)
+    apart = cv2.resize(apart, size)
+    result = picture.copy()
+    for part in mixed_parts(alpha):
+        share = alpha[part].astype(np.int16)
+        share = cv2.merge([share, share, share])
+        lacking = cv2.subtract(picture[part], back[part], dtype=cv2.CV_16S)
+        lacking -= cv2.multiply(share, apart[part], scale=1 / 255)
+        found = cv2.multiply(share, lacking, scale=1 / 255)
+        found += apart[part]
+        mixed = cv2.inRange(alpha[part], 1, 254)
+        cv2.copyTo(cv2.add(back[part], found, dtype=cv2.CV_8U), mixed, result[part])
+    return result

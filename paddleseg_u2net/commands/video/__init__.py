@@ -17,7 +17,7 @@ from paddleseg_u2net.log import logger, start_logging
 from paddleseg_u2net.prediction.video import Job, remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
-from paddleseg_u2net.video.choosing import video_background
+from paddleseg_u2net.video.composing.choosing import video_background
 from paddleseg_u2net.video.settings import Settings
 
 

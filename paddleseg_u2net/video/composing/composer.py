@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional, Tuple
 
 import cv2
 import numpy as np
 
 from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.backgrounds import Backdrop, middle, placed
+from paddleseg_u2net.video.composing.backgrounds import Backdrop, middle, placed
 from paddleseg_u2net.video.types import Matte
 
 ONLY = ("foreground", "matte")
 """What is kept of a video: the foreground, or its opacity in grey."""
 
-# Rows that are laid at a time: only those columns of them are computed in which pixels are mixed.
+# Rows that are worked on at a time, of those columns only in which pixels are mixed.
 _ROWS = 32
 
 Colours = Callable[[Matte], np.ndarray]
@@ -80,13 +80,21 @@ def lay(colours: np.ndarray, alpha: np.ndarray, onto: np.ndarray) -> None:
         onto: uint8 (H, W, 3); may be a part of a larger picture.
     """
     cv2.copyTo(colours, cv2.compare(alpha, 255, cv2.CMP_EQ), onto)
+    for part in mixed_parts(alpha):
+        onto[part] = _mixed(colours[part], alpha[part], onto[part])
+
+
+def mixed_parts(alpha: np.ndarray) -> Iterator[Tuple[slice, slice]]:
+    """Yield rows and columns of an opacity, uint8 (H, W), in which all mixed pixels lie.
+
+    They are so few rows at a time that the processor's quick memory holds them.
+    """
     mixed = cv2.inRange(alpha, 1, 254)
     for top in range(0, len(alpha), _ROWS):
         rows = slice(top, top + _ROWS)
         columns = np.flatnonzero(cv2.reduce(mixed[rows], 0, cv2.REDUCE_MAX))
         if len(columns):
-            part = rows, slice(columns[0], columns[-1] + 1)
-            onto[part] = _mixed(colours[part], alpha[part], onto[part])
+            yield rows, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _mixed(front: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
