@@ -12,16 +12,18 @@ single frames. --clips keeps the written clips.
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+import cv2
 import machine
 import numpy as np
 from clips import COUNT, Clip, alphas, clips, write_clip
 from scenes import PARTS
-from video_steadiness import _seen, _Sums
+from video_steadiness import MEASURES
 
 from paddleseg_u2net import Predictor
 from paddleseg_u2net.io.video import Frame, open_video
+from paddleseg_u2net.metrics.map_mask_pair import MapMaskPair
 from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.render import foreground
 from paddleseg_u2net.video.flow import Flow, Step
@@ -30,7 +32,8 @@ from paddleseg_u2net.video.mattes import canvas_of, canvas_size
 from paddleseg_u2net.video.outlines import enlarged
 from paddleseg_u2net.video.steadier import Steadier
 
-MEASURES = ("dtSSD", "MAD", "gradient")
+_TOLD = ("dtSSD", "MAD", "gradient")
+_SIDE = 480  # frames are measured at most so wide
 
 
 class _Way(NamedTuple):
@@ -57,7 +60,7 @@ def _shown(path: Path, clip: Clip, remover: Remover, count: int) -> Iterator[_Sh
                 size = canvas_size(remover.pipeline, frame.picture.shape[1::-1])
                 step = flow.push(canvas_of(frame.picture, size))
                 probability = remover.pipeline.probabilities(batch)[0]
-                yield _Shown(frame, probability, step, _seen(truth, frame))
+                yield _Shown(frame, probability, step, _seen(truth))
 
 
 def _steady(shown: List[_Shown], way: _Way) -> Iterator[np.ndarray]:
@@ -71,12 +74,25 @@ def _steady(shown: List[_Shown], way: _Way) -> Iterator[np.ndarray]:
         yield np.rint(255 * plane).astype(np.uint8)
 
 
+def _seen(alpha: np.ndarray) -> np.ndarray:
+    """uint8 opacity as it is measured: float32 in [0, 1], at most `_SIDE` wide."""
+    scale = min(1.0, _SIDE / alpha.shape[1])
+    size = round(alpha.shape[1] * scale), round(alpha.shape[0] * scale)
+    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) / np.float32(255)
+
+
 def _measured(shown: List[_Shown], found: Iterator[np.ndarray]) -> List[float]:
-    sums = _Sums()
+    scores: Dict[str, List[float]] = {name: [] for name in _TOLD}
+    before: Optional[MapMaskPair] = None
     for one, alpha in zip(shown, found):
-        sums.add(_seen(alpha, one.frame), one.truth, None)
-    means = sums.means()
-    return [means[name] for name in MEASURES]
+        pair = MapMaskPair(_seen(alpha), alpha=one.truth)
+        pair.before = before
+        if before is not None:
+            before.before = None
+        before = pair
+        for name, values in scores.items():
+            values.append(MEASURES[name].score(pair))
+    return [float(np.nanmean(values)) for values in scores.values()]
 
 
 def main() -> None:
@@ -110,7 +126,7 @@ def main() -> None:
             alone.append(_measured(shown, restored))
             for way, rows in steady.items():
                 rows.append(_measured(shown, _steady(shown, way)))
-    print("strength ahead every ", *(f"{name:>9}" for name in MEASURES))
+    print("strength ahead every ", *(f"{name:>9}" for name in _TOLD))
     for way, rows in steady.items():
         ratios: Tuple[float, ...] = tuple(np.mean(rows, 0) / np.mean(alone, 0))
         words = f"{way.strength:8g} {way.ahead:5d} {way.every:5d} "
