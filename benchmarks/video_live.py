@@ -22,6 +22,7 @@ from PIL import Image
 from paddleseg_u2net.predictor.load import load_model
 from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.removal.backgrounds import parse_background
+from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
 from paddleseg_u2net.video.composing.choosing import backdrop
 from paddleseg_u2net.video.live import LiveMatting
@@ -54,9 +55,8 @@ def _spent(frames: List[np.ndarray], remover: Remover, every: int) -> Dict[str, 
     settings = Settings(every=every, ahead=0, live=True)
     live = LiveMatting(remover, settings, interval=10.0)  # as often as it is told
     height, width = frames[0].shape[:2]
-    blurred = Composer(
-        (width, height), "foreground", backdrop(parse_background("blur"), (width, height))
-    )
+    behind = backdrop(parse_background("blur"), (width, height))
+    blurred = Composer((width, height), "foreground", behind, Colours())
     spent: Dict[str, List[float]] = {}
 
     def timed(name: str, work: Callable[..., Any], *given: Any) -> Any:

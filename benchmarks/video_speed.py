@@ -215,11 +215,9 @@ def _live(arguments: argparse.Namespace, work: Path) -> None:
 
 def _live_of(model: str, clip: str, seconds: float = 8.0) -> None:
     """Print as JSON how fast a live picture is, with frames that are there as soon as asked for."""
-    from paddleseg_u2net.video.choosing import backdrop, video_background
-
     from paddleseg_u2net import Predictor
     from paddleseg_u2net.video.colours import Colours
-    from paddleseg_u2net.video.composing import Composer
+    from paddleseg_u2net.video.composing import Composer, backdrop, video_background
     from paddleseg_u2net.video.live import LiveMatting
     from paddleseg_u2net.video.settings import Settings
 
