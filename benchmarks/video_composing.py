@@ -21,8 +21,8 @@ from paddleseg_u2net.io.video.types import Frame
 from paddleseg_u2net.removal import Blur, Scene
 from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Frame as Shown
-from paddleseg_u2net.video.backgrounds import OutOfFocus, Still
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.backgrounds import OutOfFocus, Still
 from paddleseg_u2net.video.types import Matte
 
 SIZES = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}

@@ -11,7 +11,9 @@ from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional, S
 from paddleseg_u2net._version import __version__
 from paddleseg_u2net.text import did_you_mean
 
-_NUMBERS = re.compile(r"[\d.]+(px|%)?( +[\d.]+(px|%)?)*")
+# Also those that are none of the flag's, so that it says so, and not that there is no such file.
+_NUMBER = r"([\d.]+(e[+-]?\d+)?|nan|inf(inity)?)(px|%)?"
+_NUMBERS = re.compile(f"{_NUMBER}( +{_NUMBER})*", re.IGNORECASE)
 
 
 class Parser(argparse.ArgumentParser):

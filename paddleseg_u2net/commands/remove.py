@@ -114,7 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"keep nothing where the model is less sure than this (else {PRESENT}) that there is "
         "an object")  # fmt: skip
     add = result.add_argument_group("the file").add_argument
-    add("--format", choices=tuple(FORMATS), help="else by the suffix of OUTPUT, or png")
+    add(
+        "--format",
+        type=_format,
+        choices=tuple(FORMATS),
+        help="else by the suffix of OUTPUT, or png",
+    )
     add("--quality", type=_quality, metavar="1..100", help="of jpg, webp, avif and heic; "
         "lossless, of webp")  # fmt: skip
     add("--keep_exif", action="store_true", help="keep place, time and camera; colour profile and "
@@ -137,6 +142,10 @@ def _parser() -> argparse.ArgumentParser:
         "are cores for, of which each takes --threads")  # fmt: skip
     add("--again", action="store_true", help="do what is done, too")
     return result
+
+
+def _format(text: str) -> str:
+    return format_of_suffix(f".{text}") or text
 
 
 def _quality(text: str) -> Union[int, str]:

@@ -53,6 +53,8 @@ _SET = re.compile(r"[0-9a-f]{32}\.set")
 _MAGIC = b"u2pair2\n"
 _HEAD = struct.Struct("<8sII")  # magic number, CRC-32 of all behind it, length of the description
 _CHECKED_FROM = 12
+# What is raised of a pair's file that is missing, damaged or of another image.
+_UNUSABLE = (OSError, ValueError, LookupError, TypeError)
 # A change of these files makes older sets useless.
 _CODE = sorted(f for of in (__file__, images.__file__) for f in Path(of).parent.glob("*.py"))
 
@@ -146,13 +148,13 @@ class PairCache:
         file = self._path / f"{index:08d}.pair"
         try:
             return _decode(file, facts)
-        except (OSError, ValueError, LookupError, TypeError):
-            pass  # missing, damaged or of another file: made anew
+        except _UNUSABLE:  # made anew
+            pass
         prepared = make(index)
         data = None if self._full[0] else _encode(prepared, facts)
         if data is not None:
             try:
-                self._store(file, data)
+                self._store(file, data, facts)
             except OSError as error:
                 self._stop(f"{error}; no more pairs are stored, training goes on without")
         return prepared
@@ -166,15 +168,21 @@ class PairCache:
             _lock(self._in_use, shared=True)
             self._count()
 
-    def _store(self, file: Path, data: bytes) -> None:
+    def _store(self, file: Path, data: bytes, facts: Dict[str, Any]) -> None:
         if not self._path.is_dir():
             raise OSError(f"{self._path} was removed meanwhile")
         with self._locked():
-            more = len(data) - _size(file)
-            if not self._has_room(more):
+            try:
+                _decode(file, facts)  # another process was faster
+                return
+            except _UNUSABLE:
+                self._add(-_size(file))
+                # Now, or for a moment it would be there beside its successor.
+                file.unlink(missing_ok=True)
+            if not self._has_room(len(data)):
                 self._stop(f"the limit is reached ({self.words}); other pairs are decoded")
                 return
-            (self._folder / ".size").write_text(str(self._total() + more))
+            self._add(len(data))
         try:
             with atomic_path(file) as temporary:
                 temporary.write_bytes(data)
@@ -202,6 +210,10 @@ class PairCache:
                 if self._count() + wanted <= self._limit:
                     return True
         return False
+
+    def _add(self, more: int) -> None:
+        if more:
+            (self._folder / ".size").write_text(str(self._total() + more))
 
     def _count(self) -> int:
         total = sum(_size(file) for path in _sets(self._folder) for file in path.iterdir())

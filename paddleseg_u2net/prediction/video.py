@@ -27,9 +27,9 @@ from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.progress import Progress
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.choosing import Moving, backdrop
 from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.choosing import Moving, backdrop
 from paddleseg_u2net.video.mattes import mattes
 from paddleseg_u2net.video.settings import Settings
 from paddleseg_u2net.video.stages import staged

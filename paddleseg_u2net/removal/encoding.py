@@ -39,7 +39,7 @@ class Encoding:
     ``keep_exif``: not the place, the camera's number, the owner's name, a thumbnail.
 
     Args:
-        format: one of `FORMATS`.
+        format: one of `FORMATS`, or another suffix of theirs, such as ``jpeg``.
         quality: 1 to 100 of a lossy format, None for its usual one; ``"lossless"`` where the format
             can be.
         keep_exif: whether EXIF data and XMP go along. The orientation in them becomes that of the
@@ -56,6 +56,8 @@ class Encoding:
     keep_exif: bool = False
 
     def __post_init__(self) -> None:
+        name = format_of_suffix(f".{self.format}") or self.format  # jpeg is jpg
+        object.__setattr__(self, "format", name)
         if self.format not in FORMATS:
             raise ValueError(f"format: expected one of {', '.join(FORMATS)}, got {self.format!r}")
         known = FORMATS[self.format]

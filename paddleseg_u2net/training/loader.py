@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+from functools import partial
 from typing import Any, Callable, Dict, Generator, Iterator, List, Sequence, Tuple
 
 import cv2
@@ -170,15 +172,21 @@ def _read_by_workers(
     if not loader.num_workers:  # Paddle has none on macOS and Windows, and has said so
         yield from _read(samples, groups)
         return
-    batches = None
-    try:
+    with contextlib.ExitStack() as stack:
         with signals.waiting():  # see `follow_parent`
             batches = iter(loader)
+            end = partial(_end_workers, batches)
+            stack.callback(end)
+            # What an error keeps alive lasts until the process ends, where Paddle raises another
+            # of each worker that multiprocessing ends.
+            atexit.register(end)
+            stack.callback(atexit.unregister, end)
         yield from batches
-    finally:
-        if batches is not None:
-            # A thread of Paddle's holds what would end them, so that they would stay until this
-            # process ends; there is no public way.
-            batches._try_shutdown_all(timeout=1 / num_workers)
-            for worker in batches._workers:
-                worker.kill()  # one that is still reading
+
+
+def _end_workers(batches: Any) -> None:
+    # A thread of Paddle's holds what would end them, so that they would stay until this process
+    # ends; there is no public way.
+    batches._try_shutdown_all(timeout=1 / len(batches._workers))
+    for worker in batches._workers:
+        worker.kill()  # one that is still reading

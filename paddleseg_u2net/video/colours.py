@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.video.composing import mixed_parts
+from paddleseg_u2net.video.composing.composer import mixed_parts
 from paddleseg_u2net.video.flow import Motion, grid
 from paddleseg_u2net.video.types import Matte
 

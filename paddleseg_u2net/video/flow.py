@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.video.cuts import is_cut
+from paddleseg_u2net.video.cuts import is_cut, relit
 
 # The longer side, in pixels, at which the motion is looked for: that of canvases is no better.
 _SIDE = 192
@@ -113,7 +113,7 @@ def _motion(
     missed = _squares(there + returned)
     missed /= _MISS + _MISS_OF_WAY * (_squares(there) + _squares(returned))
     seen = cv2.remap(other, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    change = cv2.blur(cv2.absdiff(grey, seen), (3, 3)) / np.float32(_CHANGE)
+    change = cv2.blur(cv2.absdiff(grey, relit(seen, grey)), (3, 3)) / np.float32(_CHANGE)
     confidence = np.exp(-missed - change * change)
     x, y = places[..., 0], places[..., 1]
     confidence *= (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)

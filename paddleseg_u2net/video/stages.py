@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from contextlib import closing, nullcontext
-from typing import Any, Deque, Generator, Generic, Iterable, Iterator, Optional, TypeVar
+from typing import Any, Deque, Dict, Generator, Generic, Iterable, Iterator, Optional, TypeVar
 
 from paddleseg_u2net import signals
 
@@ -39,7 +40,9 @@ class _Channel(Generic[Thing]):
     def __iter__(self) -> Iterator[Thing]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._things or self._ended)
+                self._changed.wait_for(lambda: self._things or self._ended or self._closed)
+                if self._closed:
+                    return
                 if not self._things:
                     if self._error is not None:
                         raise self._error
@@ -55,6 +58,11 @@ class _Channel(Generic[Thing]):
             self._changed.notify_all()
 
 
+_running: Dict[_Channel[Any], threading.Thread] = {}
+# A camera that hangs must not keep the process.
+_SECONDS_TO_END = 5.0
+
+
 def staged(things: Iterable[Thing], waiting: int) -> Generator[Thing, None, None]:
     """Yield the things, which are made in a thread of their own while others are worked on.
 
@@ -68,11 +76,25 @@ def staged(things: Iterable[Thing], waiting: int) -> Generator[Thing, None, None
     thread = threading.Thread(target=_make, args=(things, channel), daemon=True)
     with signals.waiting():
         thread.start()
+    _running[channel] = thread
     try:
         yield from channel
     finally:
         channel.close()
         thread.join()
+        _running.pop(channel, None)
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what nobody has closed: Python stops threads that are left, and calls of C++ abort then.
+
+    They are daemons, since Python waits for all others before it comes here.
+    """
+    for channel in list(_running):
+        channel.close()
+    for thread in list(_running.values()):
+        thread.join(_SECONDS_TO_END)
 
 
 def _make(things: Iterable[Any], channel: _Channel[Any]) -> None:

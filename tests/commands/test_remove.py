@@ -222,6 +222,8 @@ def test_a_crop_without_an_object_writes_nothing(photos, model, capsys):
         (["photos", "--presence", "7"], 2, "--presence: expected a number of 0 (keep all) to 1"),
         (["photos/a.jpg", "x.gif"], 2, "x.gif: expected a name that ends in .png, .webp"),
         (["photos", "--format", "gif"], 2, "argument --format: expected one of png, webp"),
+        (["--clean", "nan", "photos"], 2, "--clean: expected a number from 0 to 1"),
+        (["--crop", "5e3", "photos"], 2, "--crop: expected a margin in pixels such as 20"),
         (["photos", "--quality", "9"], 2, "--quality: png is lossless and has none, got 9"),
         (["photos", "--format", "jpg", "--quality", "x"], 2, "invalid number value: 'x'"),
         (["photos", "x.png"], 2, "x.png: expected a folder for the pictures of several images"),

@@ -92,6 +92,7 @@ def test_python_gives_what_the_command_writes(clip, model, narrow_weights):
         (["clip.mp4", "out.mp4"], "out.mp4: .mp4 holds no transparency; name a file that ends in "
          "one of .mov"),
         (["clip.mp4", "out.mp4", "--background", "#ff000080"], ".mp4 holds no transparency"),
+        (["clip.mp4", "-"], "-: a video's index comes last, so it goes through no pipe; name a"),
         (["clip.mp4", "out.txt"], "out.txt: expected a name that ends in one of .mp4"),
         (["clip.mp4", "o.webm", "--background", "whyte"], "--background: expected transparent, a"),
         (["clip.mp4", "o.mp4", "--only", "matte", "--background", "white"], "a matte has none"),

@@ -22,7 +22,7 @@ from PIL import Image
 import paddleseg_u2net  # noqa: F401  (before paddle: it loads zlib)
 from paddleseg_u2net.datasets import PairDataset, pair_dataset
 from paddleseg_u2net.datasets.augment import RandomCrop, fixed_beginning
-from paddleseg_u2net.datasets.cache import read_settings
+from paddleseg_u2net.datasets.cache import Prepared, read_settings
 from paddleseg_u2net.io.images import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -452,6 +452,24 @@ def test_processes_that_share_a_folder_read_the_truth(tmp_path, folder):
         output, errors = process.communicate()
         assert output.split() == [expected.hexdigest()] * 5, errors
     assert 10 * ROW < largest <= limit
+
+
+def test_what_another_process_stored_meanwhile_is_left(data, folder):
+    """Else the pair would lie there twice for a moment, beyond the limit."""
+    first, other = dataset(data, folder)._cache, dataset(data, folder)
+    stored = []
+
+    def slowly(index):
+        made = Prepared(*other.read(index)[:2], [])
+        stored.append(entries(folder)[0].stat().st_ino)
+        return made
+
+    for times in (1, 2):
+        first.get(0, slowly)
+        (file,) = entries(folder)
+        assert [file.stat().st_ino] == stored[times - 1 :]
+        assert (folder / ".size").read_text() == str(file.stat().st_size)
+        file.write_bytes(bytes(file.stat().st_size))  # damaged
 
 
 def test_a_folder_that_cannot_be_made_is_one_warning(data, tmp_path, log):

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import signal
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,7 @@ def red_square(path, size=(20, 30), box=(6, 4, 16, 14), **how):
     return picture(path, array, **how)
 
 
+@cache  # a profile holds the second in which it was made
 def srgb():
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

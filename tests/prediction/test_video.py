@@ -18,8 +18,8 @@ from paddleseg_u2net.io.video.writing import VideoFileWriter
 from paddleseg_u2net.prediction.video import Job, remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import Blur, Plain, Remover
-from paddleseg_u2net.video.choosing import Moving, video_background
-from paddleseg_u2net.video.film import Film
+from paddleseg_u2net.video.composing.choosing import Moving, video_background
+from paddleseg_u2net.video.composing.film import Film
 from paddleseg_u2net.video.settings import Settings
 from tests.io.image_making import noise
 from tests.io.video_making import (

@@ -189,3 +189,4 @@ def test_suffixes():
         "png",
     ]
     assert format_of_suffix(".gif") is None
+    assert Encoding("jpeg") == Encoding("jpg") and Encoding("tif").format == "tiff"

@@ -22,9 +22,10 @@ _DRIVER = """
 import contextlib, io, json, sys, time
 from pathlib import Path
 from paddleseg_u2net.commands import main
-from paddleseg_u2net.training.distributed import Distributed
+from paddleseg_u2net.training.distributed import Distributed, processes
+processes._LATER = 1  # seconds by which others fail after the first
 every = Distributed()
-time.sleep(3 * every.rank)
+time.sleep(every.rank)
 came = [item["at"] for item in every.gather({"at": time.time()})]
 done = {"late": [came, time.time()]}
 for name, command, *words in json.load(open(sys.argv[1])):
@@ -124,7 +125,7 @@ def test_the_loss_logged_is_the_mean_over_the_processes(trained, tmp_path, tiny)
 
 def test_a_process_that_comes_late_is_waited_for(launched):
     came, met = launched[0][0]["late"]
-    assert came[1] - came[0] > 1 and met > came[1]
+    assert came[1] - came[0] > 0.5 and met > came[1]
 
 
 def test_a_folder_that_another_run_has_is_refused_to_all(launched, folder):

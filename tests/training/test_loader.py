@@ -212,6 +212,17 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert done.returncode == -signal.SIGKILL and len(said.split()) == 2
 
 
+def test_workers_that_are_left_to_the_end_are_no_error(tmp_path):
+    make_pairs(tmp_path, 6)
+    code = f"""
+from tests.training.test_loader import Preprocess, Schedule, dataset, train_loader
+loader = train_loader(dataset({str(tmp_path)!r}), Preprocess(), Schedule(6, 2, 0, 0, 3000), 2)
+next(loader)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
 def validated(data, indices, batch, workers, size=(8, 6), **more):
     predictor = Pipeline(lambda x: x, Preprocess(size), **more)
     return list(validation_loader(data, predictor, indices, batch, workers))

@@ -170,24 +170,27 @@ def test_labels_of_classes_are_int64_and_shares_are_not(other, tmp_path):
 @pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize(
-    ("model", "loss", "least"),
+    ("model", "loss", "side", "least"),
     [
-        ({"type": "UNet", "num_classes": 2}, "CrossEntropyLoss", 0.65),
+        ({"type": "UNet", "num_classes": 2}, "CrossEntropyLoss", 64, 0.65),
         (
             {"type": "U2NetP", "backbone": {"type": "ResNet18_vd", "output_stride": 32}},
             "DeepSupervisionLoss",
+            128,
             0.6,
         ),
     ],
 )
-def test_networks_learn_the_optic_disc_within_twenty_steps(shared, tmp_path, model, loss, least):
+def test_networks_learn_the_optic_disc_within_twenty_steps(
+    shared, tmp_path, model, loss, side, least
+):
     data = {"type": "PairDataset", "dataset_root": str(shared / "data/optic_disc_seg")}
-    resize = [{"type": "Resize", "target_size": [128, 128]}]
+    resize = [{"type": "Resize", "target_size": [side, side]}]
     config = {
         "batch_size": 2,
         "iters": 20,
         "model": model,
-        "preprocess": {"size": [128, 128], "mean": [0.5] * 3, "std": [0.5] * 3},
+        "preprocess": {"size": [side, side], "mean": [0.5] * 3, "std": [0.5] * 3},
         "train_dataset": {**data, "train_path": "train_list.txt", "transforms": resize},
         "val_dataset": {**data, "val_path": "val_list.txt"},
         "optimizer": {"type": "Adam"},

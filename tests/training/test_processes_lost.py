@@ -28,7 +28,9 @@ import os, signal, time
 from paddle import nn
 from paddleseg.cvlibs import manager
 from paddleseg_u2net.datasets import PairDataset
+from paddleseg_u2net.training.distributed import circle
 
+circle._BETWEEN_BEATS, circle._PATIENCE = 1.0, 6.0  # 3 and 25 are long for who looks on
 is_second = os.environ.get("PADDLE_TRAINER_ID") == "1"
 
 @manager.TRANSFORMS.add_component
@@ -176,7 +178,7 @@ def test_a_process_that_is_killed_in_a_validation(rank, config, tmp_path, tiny, 
     assert "Traceback" not in said and not (tmp_path / "scores.json").exists()
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [1])  # validation kills the other one, too
 def test_a_process_that_is_killed_in_a_prediction(rank, tmp_path, tiny, drawn):
     train({**tiny, "iters": 1}, tmp_path / "run")
     (tmp_path / "images").mkdir()

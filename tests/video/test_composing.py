@@ -11,8 +11,8 @@ from PIL import Image
 from paddleseg_u2net.io.video.types import Frame
 from paddleseg_u2net.removal import Blur, Plain, Scene
 from paddleseg_u2net.removal.crop import Frame as Shown
-from paddleseg_u2net.video.backgrounds import OutOfFocus, Still, middle, placed
 from paddleseg_u2net.video.composing import Composer, lay
+from paddleseg_u2net.video.composing.backgrounds import OutOfFocus, Still, middle, placed
 from paddleseg_u2net.video.types import Matte
 from tests.io.image_making import noise
 

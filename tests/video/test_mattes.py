@@ -190,3 +190,19 @@ def test_guided_upsampling_is_heeded():
     bright = _picture(0)[..., 0] == 230
     apart = [np.abs(alpha / 255 - bright).mean() for alpha in (plain, along)]
     assert apart[1] < 0.8 * apart[0]
+
+
+def test_few_frames_are_read_ahead():
+    """Or a long video would take the memory of its length."""
+    read = []
+
+    def long():
+        for frame in _frames(80):
+            read.append(frame.number)
+            yield frame
+
+    found = mattes(long(), _remover(), Settings(**PLAIN))
+    for matte in found:
+        time.sleep(0.002)  # all threads fill their places
+        assert len(read) - matte.frame.number <= 30
+    assert len(read) == 80

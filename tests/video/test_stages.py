@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -70,3 +72,19 @@ def test_nothing_runs_before_the_first_thing_is_asked_for():
     time.sleep(0.005)
     assert made == []
     things.close()
+
+
+def test_a_process_ends_though_nobody_closed_its_stages():
+    """Threads that are stopped within a call of C++ would abort it."""
+    code = """if True:
+        import itertools, cv2, numpy as np
+        from paddleseg_u2net.video.stages import staged
+        picture = np.zeros((600, 800, 3), np.uint8)
+        works = (cv2.GaussianBlur(picture, (0, 0), 3) for _ in itertools.count())
+        kept = staged(staged(works, 1), 1)
+        next(kept)
+        import builtins
+        builtins.kept = kept
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

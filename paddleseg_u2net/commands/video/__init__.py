@@ -14,10 +14,11 @@ from paddleseg_u2net.io.files import check_writable
 from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.io.video import VideoError, video_format
 from paddleseg_u2net.log import logger, start_logging
+from paddleseg_u2net.prediction.naming import STREAM
 from paddleseg_u2net.prediction.video import Job, remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
-from paddleseg_u2net.video.choosing import video_background
+from paddleseg_u2net.video.composing.choosing import video_background
 from paddleseg_u2net.video.settings import Settings
 
 
@@ -65,6 +66,9 @@ def _ends(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Tup
     ends = [*arguments.paths, *([arguments.output] if arguments.output else [])]
     if len(ends) != 2:
         parser.error(f"expected INPUT and OUTPUT, got {' '.join(ends) or 'nothing'}")
+    if STREAM in ends:
+        parser.error("-: a video's index comes last, so it goes through no pipe; name a file, or "
+                     "add --live for raw frames on standard output")  # fmt: skip
     return ends[0], ends[1]
 
 

@@ -38,14 +38,18 @@ def write_table(path: Path, transfer: int) -> None:
 
 
 def to_bt709(codes: np.ndarray, transfer: int) -> np.ndarray:
-    """R'G'B' of BT.709 of such of BT.2020, (N, 3) from 0 to 1."""
+    """R'G'B' of BT.709 of such of BT.2020, (N, 3) from 0 to 1.
+
+    What BT.709 lacks is below 0 or above 1, which is cut off after it was interpolated.
+    """
     if transfer == PQ:
         light = _toned(pq_light(codes)) / _WHITE
     elif transfer == HLG:
         light = _toned(hlg_light(codes)) / _WHITE
     else:
         light = codes**_GAMMA
-    return np.clip(light @ _TO_BT709.T, 0, 1) ** (1 / _GAMMA)
+    made = light @ _TO_BT709.T
+    return np.sign(made) * np.abs(made) ** (1 / _GAMMA)
 
 
 def pq_light(codes: np.ndarray) -> np.ndarray:

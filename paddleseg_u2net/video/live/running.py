@@ -13,9 +13,9 @@ from paddleseg_u2net.io.video import Frame, VideoError
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.choosing import backdrop
 from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
+from paddleseg_u2net.video.composing.choosing import backdrop
 from paddleseg_u2net.video.live.cameras import LiveFrame, Source, open_source
 from paddleseg_u2net.video.live.delays import Delays
 from paddleseg_u2net.video.live.matting import USUAL_INTERVAL, LiveMatting

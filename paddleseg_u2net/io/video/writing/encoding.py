@@ -13,7 +13,6 @@ from paddleseg_u2net.io.video.library import has_codec, library
 from paddleseg_u2net.io.video.types import Notes, PathLike, VideoError
 
 KINDS = {"rgb": 3, "rgba": 4, "grey": 1}
-_THREADS = {"threads": "auto"}
 
 
 class Codec(NamedTuple):
@@ -23,16 +22,18 @@ class Codec(NamedTuple):
     crf: Optional[int] = None  # the quality unless another is asked for; None: it has none
     options: Tuple[Tuple[str, str], ...] = ()
     even: bool = False  # takes even sizes only
+    finest: Optional[int] = None  # parts of a second at most, in units of time
 
 
 _420 = {"rgb": "yuv420p", "grey": "yuv420p"}
+_QSCALE_3 = (("flags", "+qscale"), ("global_quality", str(3 * 118)))
 _VP9 = (("b", "0"), ("row-mt", "1"), ("deadline", "realtime"), ("cpu-used", "6"))
 CODECS: Dict[str, Codec] = {
     "libx264": Codec(_420, 20, (("preset", "veryfast"),), even=True),
     "libx265": Codec(_420, 23, (("preset", "veryfast"), ("x265-params", "log-level=none")), True),
     "libvpx-vp9": Codec({**_420, "rgba": "yuva420p"}, 28, (*_VP9, ("auto-alt-ref", "0"))),
     "libsvtav1": Codec(_420, 32, (("preset", "9"),)),
-    "mpeg4": Codec(_420, None, (("qscale", "3"),)),
+    "mpeg4": Codec(_420, None, _QSCALE_3, finest=60_000),
     "prores_ks": Codec(
         {"rgb": "yuv422p10le", "grey": "yuv422p10le", "rgba": "yuva444p10le"}, None, (), False
     ),

@@ -17,7 +17,7 @@ from paddleseg_u2net.io.video.formats import VideoFormat, video_format
 from paddleseg_u2net.io.video.library import library
 from paddleseg_u2net.io.video.types import PathLike, Seconds, VideoError, VideoWriter, seconds
 from paddleseg_u2net.io.video.writing.along import Along
-from paddleseg_u2net.io.video.writing.encoding import KINDS, Encoder, check_picture
+from paddleseg_u2net.io.video.writing.encoding import CODECS, KINDS, Encoder, check_picture
 from paddleseg_u2net.io.video.writing.frame_writing import FrameFilesWriter
 from paddleseg_u2net.io.video.writing.kept_file import KeptFile
 
@@ -98,6 +98,9 @@ class VideoFileWriter(VideoWriter):
         self._along, self._packets = along, 0
         self._last: Optional[int] = None
         self._unit, self._lead = time_unit(rate, along), Fraction(0)
+        finest = CODECS[codec].finest if codec in CODECS else None
+        if finest and self._unit.denominator > finest:
+            self._unit = Fraction(1, finest)
         self._container: Any = None
         self._stack = contextlib.ExitStack()
         self._temporary = self._stack.enter_context(atomic_path(path))

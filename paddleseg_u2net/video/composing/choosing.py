@@ -13,8 +13,8 @@ from paddleseg_u2net.io.images import IMAGE_SUFFIXES, ImageError
 from paddleseg_u2net.io.video import VIDEO_FORMATS
 from paddleseg_u2net.removal.backgrounds import TRANSPARENT, Background, Blur, parse_background
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.backgrounds import Backdrop, OutOfFocus, Still
-from paddleseg_u2net.video.film import Film
+from paddleseg_u2net.video.composing.backgrounds import Backdrop, OutOfFocus, Still
+from paddleseg_u2net.video.composing.film import Film
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from paddleseg_u2net.removal.composing import over
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.backgrounds import Backdrop, middle, placed
+from paddleseg_u2net.video.composing.backgrounds import Backdrop, middle, placed
 from paddleseg_u2net.video.types import Matte
 
 ONLY = ("foreground", "matte")

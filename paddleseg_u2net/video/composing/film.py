@@ -14,7 +14,7 @@ from paddleseg_u2net.io.images import PathLike
 from paddleseg_u2net.io.video import Video, VideoError, open_video
 from paddleseg_u2net.removal.backgrounds import covering
 from paddleseg_u2net.removal.crop import Size
-from paddleseg_u2net.video.backgrounds import Backdrop
+from paddleseg_u2net.video.composing.backgrounds import Backdrop
 
 
 class _Shown(NamedTuple):
