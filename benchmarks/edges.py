@@ -2,6 +2,7 @@
 
     python3.11 -m venv /tmp/rembg && /tmp/rembg/bin/pip install "rembg[cpu]"
     python benchmarks/edges.py --rembg_python /tmp/rembg/bin/python [--part test] [--count 8]
+        [--also INT8_FOLDER]
 
 Both sides run the same U²-NetP weights, once loaded, on scenes of `scenes.py`. The band is what
 lies within 10 pixels of where a scene's opacity begins. Of each side:
@@ -10,6 +11,11 @@ lies within 10 pixels of where a scene's opacity begins. Of each side:
   the band's translucent pixels (true opacity between 0.1 and 1, weighted by it) that all show;
 - SAD: the sum of its opacity's differences from the true one in the band, in thousands of pixels;
 - seconds: of a picture, decoded before, without encoding.
+
+Where the network finds no object, edges tell nothing: all is reported of all scenes, and of those
+that are `found`, in which what rembg's plain map calls at least half opaque has an intersection
+over union of 0.5 and more with what is. --also adds the plain way with a folder of `export.py`, in
+8 bits say.
 
 Without --rembg_python only this project's side is measured. --worst N writes the N scenes with
 the largest SAD, over green, into --work.
@@ -46,6 +52,7 @@ THEIRS: Dict[str, Dict[str, Any]] = {
 }
 _BEGINS, _NEAR = 0.02, 10  # pixels of the band on each side of where opacity is more than this
 _SHOWN = 0.1  # least true opacity where colours count
+_OBJECT, _FOUND = 127, 0.5  # an object's least opacity is more than this; least overlap
 
 Found = Tuple[np.ndarray, float]  # RGBA uint8, seconds
 
@@ -86,11 +93,20 @@ def scores(scene: Scene, pictures: Dict[str, np.ndarray]) -> Dict[str, Tuple[flo
     return result
 
 
+def _is_found(scene: Scene, alpha: np.ndarray) -> bool:
+    """Whether a map uint8 (H, W) has the object at all."""
+    own, true = alpha > _OBJECT, scene.alpha >= 0.5
+    return bool((own & true).sum() >= _FOUND * (own | true).sum())
+
+
 def _measure(arguments: argparse.Namespace, work: Path) -> Dict[str, Dict[str, List[Any]]]:
     calls: Dict[str, Tuple[Callable[..., Found], Any]] = {}
-    for name, (upsampling, options) in OURS.items():
+    ways = {name: (arguments.model_path, *way) for name, way in OURS.items()}
+    if arguments.also:
+        ways = {f"plain, {arguments.also.name}": (arguments.also, *OURS["plain"]), **ways}
+    for name, (path, upsampling, options) in ways.items():
         model = load_model(
-            arguments.model_path,
+            path,
             backend=arguments.backend,
             threads=arguments.threads,
             upsampling=upsampling,
@@ -109,9 +125,12 @@ def _measure(arguments: argparse.Namespace, work: Path) -> Dict[str, Dict[str, L
         kind = scene.name.partition("_")[0]
         pictures = {name: picture for name, (picture, _) in made.items()}
         of = scores(scene, pictures)
-        for name, (colour, sad) in of.items():
-            found[kind][name].append((colour, sad, made[name][1]))
-        worst.append((of[next(reversed(OURS))][1], scene.name, _sheet(scene, pictures)))
+        plain = pictures.get("rembg", pictures["plain"])
+        kinds = [kind, "all", "found"] if _is_found(scene, plain[..., 3]) else [kind, "all"]
+        for each in kinds:
+            for name, (colour, sad) in of.items():
+                found[each][name].append((colour, sad, made[name][1]))
+        worst.append((of[list(OURS)[-1]][1], scene.name, _sheet(scene, pictures)))
     for _, name, sheet in sorted(worst, key=lambda item: -item[0])[: arguments.worst]:
         write_png(work / f"worst_{name}.png", sheet)
         print(f"written: {work / f'worst_{name}.png'}")
@@ -129,22 +148,23 @@ def _sheet(scene: Scene, pictures: Dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _print(found: Dict[str, Dict[str, List[Any]]]) -> None:
-    found["all"] = {
-        name: [row for kind in found.values() for row in kind[name]]
-        for name in next(iter(found.values()))
-    }
     print("\n| scenes | side | colour | SAD | seconds |\n| --- | --- | --- | --- | --- |")
-    for kind, sides in found.items():
-        for name, rows in sides.items():
+    for kind in sorted(found, key=lambda kind: kind in ("all", "found")):  # those at the end
+        for name, rows in found[kind].items():
             colour, sad, _ = np.nanmean(rows, axis=0)
             seconds = machine.median([row[2] for row in rows])
-            print(f"| {kind} | {name} | {colour:.2f} | {sad:.3f} | {seconds:.3f} |")
-    mean = {name: np.nanmean(rows, axis=0) for name, rows in found["all"].items()}
-    seconds = {
-        name: machine.median([row[2] for row in rows]) for name, rows in found["all"].items()
-    }
+            print(f"| {kind}, {len(rows)} | {name} | {colour:.2f} | {sad:.3f} | {seconds:.3f} |")
+    for kind in ("all", "found"):
+        if kind in found:
+            print(f"\n{kind}, {len(found[kind]['plain'])} scenes:")
+            _compare(found[kind])
+
+
+def _compare(sides: Dict[str, List[Any]]) -> None:
+    mean = {name: np.nanmean(rows, axis=0) for name, rows in sides.items()}
+    seconds = {name: machine.median([row[2] for row in rows]) for name, rows in sides.items()}
     for other in (name for name in THEIRS if name in mean):
-        for own in OURS:
+        for own in (name for name in mean if name not in THEIRS):
             print(
                 f"{own} against {other}: colour {mean[own][0] / mean[other][0]:.2f}, "
                 f"SAD {mean[own][1] / mean[other][1]:.2f}, "
@@ -173,6 +193,7 @@ def _arguments() -> Any:
     add("--count", type=int, default=8, help="of each kind of scene")
     add("--backend", default="auto")
     add("--threads", type=int)
+    add("--also", type=Path, metavar="FOLDER", help="an exported folder of the same weights")
     add("--worst", type=int, default=0)
     add("--work", type=Path, help="folder for what is written; else a temporary one")
     return parser.parse_args()

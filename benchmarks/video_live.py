@@ -3,8 +3,9 @@
     python benchmarks/video_live.py exported/int8 [--video FILE] [--size 640x360] [--frames 150]
 
 Everything runs in one thread, so that the sum is what a core does: at 25 frames a second two cores
-have 80 ms for a frame. `opacity` is all of `LiveMatting` on frames between two runs of the network,
-`network` what a run adds; `page` is what the service does besides for the page's camera.
+have 80 ms for a frame. `opacity` is all of `LiveMatting`, told apart by whether the network saw the
+frame; `page` is what the service does besides, for the page's camera. The live loop gives a slow
+network a thread of its own, which changes when it runs, not what it costs.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from paddleseg_u2net.video.flow import Step
 from paddleseg_u2net.video.settings import AUTO, Every
 
 # The network runs again once so much is unknown, behind so many frames at the soonest and at the
-# latest: on the clips of `benchmarks/clips.py` (tune) that costs less than every second frame does,
-# in error and in flicker; behind more than four frames both grow.
+# latest: on the clips of `benchmarks/clips.py` (tune) that costs no more than every second frame
+# does, in error and in flicker; behind more than four frames both grow.
 _MOST_UNKNOWN, _FEWEST, _MOST = 0.8, 2, 4
 # Squares of a frame, a side; what is told of is the part of them where most is unknown.
 _SQUARES, _PART = 10, 0.1

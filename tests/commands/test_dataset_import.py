@@ -373,9 +373,9 @@ def test_u2netp_learns_from_an_import(shared, tmp_path, capsys):
     words = ["--images", data / "JPEGImages", "--masks", data / "Annotations"]
     assert run(capsys, "folders", *words, "--output", tmp_path / "x")[0] == 0
     words = ["--config", f"{tmp_path}/x/train.yaml", "--save_dir", f"{tmp_path}/run", "--do_eval"]
-    words += ["--iters", "40", "--opts", "preprocess.size=[96, 96]"]
-    words += ["train_dataset.transforms.0.target_size=[96, 96]"]
-    words += ["train_dataset.transforms.1.crop_size=[88, 88]"]
+    words += ["--iters", "40", "--opts", "preprocess.size=[64, 64]"]
+    words += ["train_dataset.transforms.0.target_size=[64, 64]"]
+    words += ["train_dataset.transforms.1.crop_size=[60, 60]"]
     assert main("train", words) == 0
     said = capsys.readouterr().out
     scores = [float(x) for x in re.findall(r"mIoU: ([\d.]+)", said)]
