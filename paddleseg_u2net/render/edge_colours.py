@@ -22,6 +22,7 @@ _DEPTHS = {255: cv2.CV_8U, 65535: cv2.CV_16U}
 # Sides of the squares that rough colours are means of, in parts of the longer side, and at least.
 # They and the cutout's `_FAINT` are chosen on the part `tune` of `benchmarks/scenes.py`.
 _WIDE, _NARROW, _WIDE_LEAST, _NARROW_LEAST = 0.1, 0.02, 19, 7
+_LONGEST = 500
 _NOTHING = 1e-4
 
 
@@ -75,7 +76,7 @@ def rough_colours(image: np.ndarray, opacity: np.ndarray) -> Tuple[np.ndarray, n
     share = cv2.merge([opacity] * 3).astype(np.float32) / 255
     rest = 1 - share
     seen = image.astype(np.float32)
-    longer = max(opacity.shape)
+    longer = min(max(opacity.shape), _LONGEST)  # squares of a thin picture are no larger
     wide = max(_WIDE_LEAST, round(_WIDE * longer) | 1)
     narrow = max(_NARROW_LEAST, round(_NARROW * longer) | 1)
     own, other = _mean(seen, share, wide), _mean(seen, rest, wide)
