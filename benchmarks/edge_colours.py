@@ -3,11 +3,11 @@
     python benchmarks/edge_colours.py [--sizes 400x300 2000x1500] [--before ../other/checkout]
 
 Scenes of `scenes.py` at several sizes, with the opacity that U²-NetP gives them. Times are the
-processor's, of one thread each, and the least of several: of `render.cutout`, rough and exact,
-which makes the whole picture, and of pymatting's `estimate_foreground_ml`, which rembg takes, from
-bytes to bytes. The error is the mean difference from the true colours where the true opacity is
-between 0.1 and 1, weighted by it, in grey levels, with the map's opacity and with the true one.
---before adds the `cutout` of another checkout of this project.
+processor's, of one thread each, and the least of several: of `render.cutout`, which makes the whole
+picture, and of pymatting's `estimate_foreground_ml`, which rembg takes, from bytes to bytes. The
+error is the mean difference from the true colours where the true opacity is between 0.1 and 1,
+weighted by it, in grey levels, with the map's opacity and with the true one. --before adds the
+`cutout` of another checkout of this project.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import importlib.util
 import os
 import time
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -74,11 +73,7 @@ def main() -> None:
     print(machine.describe())
     model = load_model(arguments.model_path, threads=1)
     remover = Remover(model.pipeline, model.in_channels)
-    calls: Dict[str, Call] = {
-        "rough": partial(cutout, rough=True),
-        "exact": cutout,
-        "pymatting": _pymatting,
-    }
+    calls: Dict[str, Call] = {"cutout": cutout, "pymatting": _pymatting}
     if arguments.before:
         calls["before"] = _before(arguments.before)
     rows: Dict[Any, List[Any]] = defaultdict(list)
@@ -100,10 +95,9 @@ def main() -> None:
         seconds, of_map, of_true = np.nanmean(found, axis=0)
         print(f"| {size} | {name} | {1e3 * seconds:.1f} | {of_map:.2f} | {of_true:.2f} |")
     for (size, name), found in rows.items():
-        if name not in ("rough", "exact"):
-            for own in ("rough", "exact"):
-                ratio = np.mean(found, 0)[0] / np.mean(rows[size, own], 0)[0]
-                print(f"{size}: {own} is {ratio:.1f} times as fast as {name}")
+        if name != "cutout":
+            ratio = np.mean(found, 0)[0] / np.mean(rows[size, "cutout"], 0)[0]
+            print(f"{size}: {ratio:.1f} times as fast as {name}")
 
 
 def _arguments() -> Any:

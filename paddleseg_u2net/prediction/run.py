@@ -146,5 +146,4 @@ def write_pictures(
         write_png(paths[SALIENCY], grey, level=_PNG_LEVEL)
     if CUTOUT in paths:
         assert image is not None
-        picture = render.cutout(image, grey, rough=True)
-        write_png(paths[CUTOUT], picture, level=_PNG_LEVEL, like=header)
+        write_png(paths[CUTOUT], render.cutout(image, grey), level=_PNG_LEVEL, like=header)

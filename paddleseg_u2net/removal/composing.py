@@ -37,8 +37,7 @@ def composed(
     if options.only == "mask":
         return framed(alpha, shown)
     kept = alpha if options.only == "foreground" else 255 - alpha
-    # What matting has solved is near enough to the truth for colours that fit it.
-    front = framed(cutout(picture, kept, rough=options.matting == "off"), shown)
+    front = framed(cutout(picture, kept), shown)
     behind = options.background.in_profile(profile).behind(shown, picture, alpha)
     return front if behind is None else over(front, behind)
 

@@ -7,20 +7,18 @@ from typing import List, Tuple
 import cv2
 import numpy as np
 
-from paddleseg_u2net.render.edge_colours import FRONT, edge_colours, rough_colours
+from paddleseg_u2net.render.edge_colours import FRONT, edge_colours
 from paddleseg_u2net.render.overlay import strips
 
-# Pixels that colours are estimated at, of an exact opacity and of a rough one; a larger picture's
-# are smooth enough to be brought to its size, since its opacity has the detail.
-_ESTIMATED, _ROUGHLY = 2**18, 80_000
-# Less opaque than this, of 255, a pixel goes over to its own colour where the opacity is rough.
-_FAINT = 16
+# Pixels that colours are estimated at; a larger picture's are smooth enough to be brought to its
+# size, since its opacity has the detail.
+_ESTIMATED = 2**18
 # Pixels that are worked on at once: few enough that they stay in a processor's cache.
 _AT_ONCE = 2**17
 _DEPTHS = {1: cv2.CV_8U, 2: cv2.CV_16U}
 
 
-def cutout(image: np.ndarray, foreground: np.ndarray, rough: bool = False) -> np.ndarray:
+def cutout(image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
     """Return the foreground as a picture that can be laid over any other.
 
     A pixel of an edge shows a mixture, I = a F + (1 - a) B. It gets the foreground's own colour F,
@@ -30,17 +28,14 @@ def cutout(image: np.ndarray, foreground: np.ndarray, rough: bool = False) -> np
         image: uint8 or uint16, (H, W, 3), RGB, or (H, W, 4), RGBA: what is transparent there stays
             so.
         foreground: how much of each pixel is foreground, uint8 (H, W) of 0 to 255.
-        rough: the opacity is more or less right, as a network's map is. Colours are then means of a
-            wider neighbourhood, and what is faint, 16 of 255 and less, goes over to the image's own
-            colours: nobody sees them if the opacity is right, and they are right if it is not.
 
     Returns:
         The image's type, (H, W, 4), RGBA, not premultiplied. Pixels of 254 and more keep their
         colour, pixels that have no foreground are 0.
 
-    Source: see `edge_colours` and `rough_colours`, at up to 512x512 and 280x280 pixels; theirs are
-    enlarged and get what their mixture lacks of the image's, as in M. Forte, "Approximate Fast
-    Foreground Colour Estimation", ICIP 2021.
+    Source: see `edge_colours`, at up to 512x512 pixels; its colours are enlarged and get what their
+    mixture lacks of the image's, as in M. Forte, "Approximate Fast Foreground Colour Estimation",
+    ICIP 2021.
     """
     most = int(np.iinfo(image.dtype).max)
     opacity = foreground if most == 255 else foreground.astype(np.uint16) * 257
@@ -48,9 +43,9 @@ def cutout(image: np.ndarray, foreground: np.ndarray, rough: bool = False) -> np
     result = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
     mixed = cv2.inRange(foreground, 1, FRONT - 1)
     if mixed.any():
-        factor = _factor(foreground.shape, _ROUGHLY if rough else _ESTIMATED)
+        factor = _factor(foreground.shape)
         small = (_reduced(part, factor) for part in (colours, foreground))
-        estimate = rough_colours(*small) if rough else edge_colours(*small)
+        estimate = edge_colours(*small)
         for rows in strips(foreground.shape, _AT_ONCE, factor):
             places = np.flatnonzero(mixed[rows].ravel() & 1)
             if len(places):
@@ -59,7 +54,7 @@ def cutout(image: np.ndarray, foreground: np.ndarray, rough: bool = False) -> np
                     foreground[rows],
                     *_enlarged(estimate, rows, factor, foreground.shape[1]),
                 )
-                _decontaminate(result[rows], places, _FAINT if rough else 0, *part)
+                _decontaminate(result[rows], places, *part)
     if image.shape[2] == 4:
         own = np.ascontiguousarray(image[..., 3])
         opacity = cv2.multiply(own, np.ascontiguousarray(opacity), scale=1 / most)
@@ -70,10 +65,10 @@ def cutout(image: np.ndarray, foreground: np.ndarray, rough: bool = False) -> np
     return result
 
 
-def _factor(shape: Tuple[int, ...], most: int) -> int:
+def _factor(shape: Tuple[int, ...]) -> int:
     """How many pixels colours are estimated for at once, in each direction: a power of two."""
     factor = 1
-    while (shape[0] // factor) * (shape[1] // factor) > most:
+    while (shape[0] // factor) * (shape[1] // factor) > _ESTIMATED:
         factor *= 2
     return factor
 
@@ -108,7 +103,6 @@ def _enlarged(
 def _decontaminate(
     result: np.ndarray,
     places: np.ndarray,
-    faint: int,
     image: np.ndarray,
     foreground: np.ndarray,
     own: np.ndarray,
@@ -118,22 +112,19 @@ def _decontaminate(
 
     Args:
         places: of the pixels, counted row by row.
-        faint: below this they go over to the image's.
         own, other: what was estimated for foreground and background, (H, W, 3).
     """
     seen, own, other = (
         np.ascontiguousarray(part).reshape(-1, 3).take(places, 0) for part in (image, own, other)
     )
-    share = cv2.merge([foreground.ravel().take(places).astype(np.float32)] * 3)[:, 0] / 255
+    share = foreground.ravel().take(places).astype(np.float32) / 255
+    shares = cv2.merge([share] * 3)[:, 0]
     # F + a (I - B - a (F - B)): the estimate, and what its mixture lacks.
     lacks = cv2.subtract(seen, other, dtype=cv2.CV_32F)
-    lacks -= share * cv2.subtract(own, other, dtype=cv2.CV_32F)
-    lacks *= share
-    found = cv2.add(own, lacks, dtype=_DEPTHS[result.itemsize])
-    if faint:
-        apart = cv2.subtract(found, seen, dtype=cv2.CV_32F)
-        apart *= np.minimum(share * (255 / faint), 1)
-        found = cv2.add(seen, apart, dtype=_DEPTHS[result.itemsize])
+    lacks -= shares * cv2.subtract(own, other, dtype=cv2.CV_32F)
+    lacks *= shares
+    found = cv2.add(own, lacks, dtype=_DEPTHS[result.itemsize])[:, None]
     pixel = f"u{4 * result.itemsize}"
-    mended = cv2.cvtColor(found[:, None], cv2.COLOR_RGB2RGBA)
-    result.view(pixel).reshape(-1)[places] = mended.view(pixel)[:, 0, 0]
+    result.view(pixel).reshape(-1)[places] = cv2.cvtColor(found, cv2.COLOR_RGB2RGBA).view(pixel)[
+        :, 0, 0
+    ]

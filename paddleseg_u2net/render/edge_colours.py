@@ -19,11 +19,6 @@ _ROUNDS_SMALL, _ROUNDS, _SMALL = 10, 4, 64
 # How much neighbours are alike everywhere, and how much more where the opacity changes.
 _ALIKE, _ALIKE_AT_EDGES = 1e-5, 1.0
 _DEPTHS = {255: cv2.CV_8U, 65535: cv2.CV_16U}
-# Sides of the squares that rough colours are means of, in parts of the longer side, and at least.
-# They and the cutout's `_FAINT` are chosen on the part `tune` of `benchmarks/scenes.py`.
-_WIDE, _NARROW, _WIDE_LEAST, _NARROW_LEAST = 0.1, 0.02, 19, 7
-_LONGEST = 500
-_NOTHING = 1e-4
 
 
 def edge_colours(image: np.ndarray, opacity: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -62,35 +57,6 @@ def edge_colours(image: np.ndarray, opacity: np.ndarray) -> Tuple[np.ndarray, np
     found = (cv2.merge(list(part)) for part in (colours[:3], colours[3:]))
     own, other = (cv2.multiply(part, (most,) * 4, dtype=_DEPTHS[most]) for part in found)
     return own, other
-
-
-def rough_colours(image: np.ndarray, opacity: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """As `edge_colours`, of an opacity that is only more or less right.
-
-    Where a map is wrong, colours that fit it exactly are wrong too. These are means around each
-    pixel, weighted by the opacity: of the image, then, nearer, of what the first ones make of it.
-
-    Source: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
-    """
-    most = np.iinfo(image.dtype).max
-    share = cv2.merge([opacity] * 3).astype(np.float32) / 255
-    rest = 1 - share
-    seen = image.astype(np.float32)
-    longer = min(max(opacity.shape), _LONGEST)  # squares of a thin picture are no larger
-    wide = max(_WIDE_LEAST, round(_WIDE * longer) | 1)
-    narrow = max(_NARROW_LEAST, round(_NARROW * longer) | 1)
-    own, other = _mean(seen, share, wide), _mean(seen, rest, wide)
-    nearer = own + share * (seen - other - share * (own - other))
-    found = _mean(np.clip(nearer, 0, most), share, narrow), _mean(other, rest, narrow)
-    first, second = (np.rint(np.clip(part, 0, most)).astype(image.dtype) for part in found)
-    return first, second
-
-
-def _mean(values: np.ndarray, weights: np.ndarray, side: int) -> np.ndarray:
-    """Of each pixel's square, weighted; where nothing weighs, the plain one."""
-    total = cv2.blur(weights, (side, side))
-    plain = cv2.blur(values, (side, side))
-    return (cv2.blur(weights * values, (side, side)) + _NOTHING * plain) / (total + _NOTHING)
 
 
 def _first(planes: np.ndarray, opacity: np.ndarray) -> np.ndarray:

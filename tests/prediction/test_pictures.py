@@ -34,7 +34,7 @@ def test_strips_give_the_pictures_of_the_whole_image(tmp_path, classes, shape):
     np.testing.assert_array_equal(saved(tmp_path, f"{SALIENCY}.png"), np.rint(foreground * 255))
     overlay = render.blend(image, numbers, COLORS)
     np.testing.assert_array_equal(saved(tmp_path, f"{ADDED}.png"), overlay)
-    cut = render.cutout(image, np.rint(foreground * 255).astype(np.uint8), rough=True)
+    cut = render.cutout(image, np.rint(foreground * 255).astype(np.uint8))
     np.testing.assert_array_equal(saved(tmp_path, f"{CUTOUT}.png"), cut)
 
 

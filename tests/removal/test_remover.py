@@ -38,7 +38,7 @@ def test_foreground_background_and_mask(remover):
     expected = np.zeros((20, 30), np.uint8)
     expected[4:14, 6:16] = 255
     np.testing.assert_array_equal(found.alpha, expected)
-    np.testing.assert_array_equal(found.picture, cutout(picture, expected, rough=True))
+    np.testing.assert_array_equal(found.picture, cutout(picture, expected))
     assert found.box == (6, 4, 16, 14) and found.area == 100 / 600
     mask = remover(picture, Options(only="mask"))
     np.testing.assert_array_equal(mask.picture, expected)

@@ -102,13 +102,12 @@ def test_what_is_transparent_stays_so():
     assert not found[~seen].any()
 
 
-@pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 600), (600, 1), (3, 2), (1, 50000), (50000, 2)])
-def test_the_smallest_and_the_thinnest_images(shape, rough):
+def test_the_smallest_and_the_thinnest_images(shape):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     opacity = rng.integers(0, 256, shape, dtype=np.uint8)
-    found = cutout(image, opacity, rough)
+    found = cutout(image, opacity)
     assert found.shape == (*shape, 4) and found.dtype == np.uint8
     np.testing.assert_array_equal(found[..., 3], opacity)
 
@@ -135,38 +134,14 @@ def test_16_bits_stay(channels):
     assert np.abs(found[..., :3] / 257 - expected[..., :3])[visible].max() < 8
 
 
-def test_a_rough_opacity_harms_colours_less():
-    """A map that falls more slowly than the object's edge does, and one that is right."""
-    image, own, opacity = scene(soft=3)
-    rough, exact = (
-        error(cutout(image, cv2.blur(opacity, (9, 9)), rough)[..., :3], own, opacity)
-        for rough in (True, False)
-    )
-    assert rough < 0.7 * error(image, own, opacity) and rough < 0.5 * exact
-    image, own, opacity = scene(soft=9)
-    found = cutout(image, opacity, rough=True)[..., :3]
-    assert error(found, own, opacity) < 0.4 * error(image, own, opacity)
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_what_is_faint_goes_over_to_its_own_colours(kind):
-    image, _, opacity = scene(soft=30)
-    picture = image.astype(kind) * (1 if kind == np.uint8 else 257)
-    found = cutout(picture, opacity, rough=True)
-    apart = np.abs(found[..., :3].astype(float) - picture).mean(2) / np.iinfo(kind).max * 255
-    means = [apart[(opacity >= low) & (opacity < low + 4)].mean() for low in (1, 7, 13)]
-    assert means[0] < 40 and means[0] < means[1] < means[2]
-
-
-@pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("shape", [(90, 120), (91, 123)])
-def test_strips_have_no_seams(monkeypatch, shape, rough):
+def test_strips_have_no_seams(monkeypatch, shape):
     """Colours that are enlarged, a few rows at a time, have the bits of the whole."""
     image, _, opacity = scene(*shape)
-    monkeypatch.setattr(module, "_ROUGHLY" if rough else "_ESTIMATED", 1000)
+    monkeypatch.setattr(module, "_ESTIMATED", 1000)
     monkeypatch.setattr(module, "_AT_ONCE", 10**6)
-    whole = cutout(image, opacity, rough)
+    whole = cutout(image, opacity)
     monkeypatch.setattr(module, "_AT_ONCE", 1)
-    np.testing.assert_array_equal(cutout(image, opacity, rough), whole)
+    np.testing.assert_array_equal(cutout(image, opacity), whole)
     mixed = (opacity > 0) & (opacity < 254)
     assert np.abs(whole[..., :3].astype(float) - image)[mixed].mean() > 10
