@@ -101,7 +101,7 @@ def _compare(arguments: argparse.Namespace, kind: str, work: Path) -> None:
     """Run all sides in turn; print their times and this project's ratios."""
     source = _clip(arguments, work)
     clip = work / "clip.mp4"
-    frames = min(arguments.frames, source.count)
+    frames = arguments.frames
     _cut(work / "whole.mp4", clip, frames)
     weights = exports.weights_of("U2NetP", arguments.weights, work)
     sides: Dict[str, List[object]] = {
@@ -166,7 +166,21 @@ def _clip(arguments: argparse.Namespace, work: Path) -> clips.Clip:
 
 
 def _cut(whole: Path, target: Path, frames: int) -> None:
-    words = ["-loglevel", "error", "-y", "-i", whole, "-map", "0:v", "-c", "copy", "-frames:v"]
+    """The first frames of a clip, which begins again at its end, copied as they are."""
+    words = [
+        "-loglevel",
+        "error",
+        "-y",
+        "-stream_loop",
+        "-1",
+        "-i",
+        whole,
+        "-map",
+        "0:v",
+        "-c",
+        "copy",
+        "-frames:v",
+    ]
     subprocess.run([ffmpeg(), *map(str, words), str(frames), str(target)], check=True)
 
 
