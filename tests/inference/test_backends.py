@@ -4,10 +4,12 @@ is chosen among them, and never another than was asked for.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -111,6 +113,21 @@ class Compiling:
     def compile_model(self, *_):
         self.compiled += 1
         return SimpleNamespace(create_infer_request=object)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_openvino_keeps_no_thread_on_one_core():
+    """Two networks of one thread each would share the first core and leave the others idle."""
+    pytest.importorskip("openvino")
+    network, batch = network_of("openvino", threads=1), np.zeros((1, 3, 256, 256), np.float32)
+    network(batch)
+    allowed = os.sched_getaffinity(0)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lambda: [network(batch) for _ in range(5)])
+        while not running.done():
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    assert os.sched_getaffinity(int(thread.name)) == allowed
 
 
 def test_openvino_compiles_for_each_thread_that_overlaps():

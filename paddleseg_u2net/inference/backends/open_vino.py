@@ -133,6 +133,8 @@ def load(model: Model, threads: Optional[int] = None, device: str = "cpu") -> En
         "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or cores(),
+        # Else plans of one thread all compute on the first core, one after the other.
+        "ENABLE_CPU_PINNING": False,
     }
     file = model.file(".xml", ".onnx")
     try:
