@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Tupl
 import cv2
 import numpy as np
 
+from paddleseg_u2net import signals
 from paddleseg_u2net.io.video import Frame, VideoError
 from paddleseg_u2net.log import logger
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
@@ -113,9 +114,10 @@ def _deliver(
     for came, picture in finished:
         if duration is not None and came.frame.time >= duration:
             return
-        is_wanted = sink.write(picture, came.frame.time)
-        for each in (delays, lately):
-            each.add(came.came)
+        with signals.held():  # what is written is counted
+            is_wanted = sink.write(picture, came.frame.time)
+            for each in (delays, lately):
+                each.add(came.came)
         if not is_wanted:
             return
         if lately.seconds >= _TOLD_EVERY:
