@@ -16,7 +16,7 @@ import argparse
 import subprocess
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
@@ -308,18 +308,18 @@ def write_clip(clip: Clip, path: Path) -> None:
         _tell_rotation(beside, path)
 
 
-def _write_sound(container: object, seconds: float) -> None:
+def _write_sound(container: Any, seconds: float) -> None:
     import av
 
     rate, samples = 44100, 1024
-    stream = container.add_stream("aac", rate=rate)  # type: ignore[attr-defined]
+    stream = container.add_stream("aac", rate=rate)
     for first in range(0, int(seconds * rate), samples):
         at = np.arange(first, first + samples) / rate
         wave = (0.2 * np.sin(2 * np.pi * 440 * at)).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
-        container.mux(stream.encode(frame))  # type: ignore[attr-defined]
-    container.mux(stream.encode())  # type: ignore[attr-defined]
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
 
 
 def _tell_rotation(lying: Path, path: Path) -> None:
