@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack, closing, contextmanager
-from fractions import Fraction
 from pathlib import Path
-from typing import Callable, Generator, Iterator, NamedTuple, Optional, Tuple
+from typing import Callable, Generator, Iterator, Tuple
 
 import numpy as np
 
@@ -25,11 +24,12 @@ from paddleseg_u2net.prediction.jobs import refuse_overwriting
 from paddleseg_u2net.prediction.pipelining import DISK_ERRORS
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.progress import Progress
-from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
+from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.removal.crop import Size
 from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
 from paddleseg_u2net.video.composing.choosing import Moving, backdrop
+from paddleseg_u2net.video.job import Job
 from paddleseg_u2net.video.mattes import mattes
 from paddleseg_u2net.video.settings import Settings
 from paddleseg_u2net.video.stages import staged
@@ -39,32 +39,6 @@ from paddleseg_u2net.video.types import Matte
 _INSTEAD = "choose another OUTPUT"
 # Finished frames that wait for the encoder.
 _WAITING = 2
-
-
-class Job(NamedTuple):
-    """Which video, and what becomes of it.
-
-    Args:
-        source: a file, a folder of frames, or a pattern of them.
-        output: a file; of pictures a folder, or a pattern such as ``frames/%05d.png``.
-        start, duration: which part, in seconds; None: to its end.
-        rate: frames a second, of a folder or a pattern only.
-        only: ``foreground`` or ``matte``.
-        background: what stands behind a foreground.
-        size: of the finished video, in which frames are as large as they fit; None: theirs.
-        codec, crf: how it is encoded; None: as is usual in the container.
-    """
-
-    source: str
-    output: str
-    start: Fraction = Fraction(0)
-    duration: Optional[Fraction] = None
-    rate: Optional[Fraction] = None
-    only: str = "foreground"
-    background: Background = TRANSPARENT
-    size: Optional[Size] = None
-    codec: Optional[str] = None
-    crf: Optional[int] = None
 
 
 def remove_from_video(

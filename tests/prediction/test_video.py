@@ -15,11 +15,12 @@ from PIL import Image
 from paddleseg_u2net.inference import Pipeline, Preprocess
 from paddleseg_u2net.io.video import VideoError
 from paddleseg_u2net.io.video.writing import VideoFileWriter
-from paddleseg_u2net.prediction.video import Job, remove_from_video
+from paddleseg_u2net.prediction.video import remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import Blur, Plain, Remover
 from paddleseg_u2net.video.composing.choosing import Moving, video_background
 from paddleseg_u2net.video.composing.film import Film
+from paddleseg_u2net.video.job import Job
 from paddleseg_u2net.video.settings import Settings
 from tests.io.image_making import noise
 from tests.io.video_making import (

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Dict, List, Tuple
 
 from paddleseg_u2net.commands.arguments import model_of
-from paddleseg_u2net.commands.video.flags import video_parser
+from paddleseg_u2net.commands.video.flags import job_of, video_parser
 from paddleseg_u2net.commands.video.live import run_live
 from paddleseg_u2net.env import cores
 from paddleseg_u2net.io.files import check_writable
@@ -15,10 +15,11 @@ from paddleseg_u2net.io.images import ImageError
 from paddleseg_u2net.io.video import VideoError, video_format
 from paddleseg_u2net.log import logger, start_logging
 from paddleseg_u2net.prediction.naming import STREAM
-from paddleseg_u2net.prediction.video import Job, remove_from_video
+from paddleseg_u2net.prediction.video import remove_from_video
 from paddleseg_u2net.prediction.video_report import Report
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
 from paddleseg_u2net.video.composing.choosing import video_background
+from paddleseg_u2net.video.job import Job
 from paddleseg_u2net.video.settings import Settings
 
 
@@ -46,18 +47,7 @@ def run(argv: List[str]) -> int:
     _check_kind(parser, arguments.only, background, output)
     arguments.threads = 1  # frames are shared out, not each frame: nothing waits for a thread
     start_logging()
-    job = Job(
-        source,
-        output,
-        arguments.start,
-        arguments.duration,
-        arguments.fps,
-        arguments.only,
-        background,
-        arguments.size,
-        arguments.codec,
-        arguments.crf,
-    )
+    job = job_of(arguments, source, output, background)
     return _run(arguments, job, settings)
 
 

@@ -9,8 +9,10 @@ from typing import Tuple
 
 from paddleseg_u2net.commands.arguments import add_device, add_engine, add_opts, add_plugins
 from paddleseg_u2net.commands.parsing import Parser, at_least, file_of
+from paddleseg_u2net.removal import Background
 from paddleseg_u2net.removal.crop import parse_size
 from paddleseg_u2net.video.composing import ONLY
+from paddleseg_u2net.video.job import Job
 from paddleseg_u2net.video.settings import Settings, parse_every
 
 _USUAL = Settings()
@@ -79,6 +81,22 @@ def video_parser() -> argparse.ArgumentParser:
     add_engine(group)
     add_plugins(group)
     return result
+
+
+def job_of(arguments: argparse.Namespace, source: str, output: str, background: Background) -> Job:
+    """What the flags ask for, of a video and where it goes."""
+    return Job(
+        source,
+        output,
+        arguments.start,
+        arguments.duration,
+        arguments.fps,
+        arguments.only,
+        background,
+        arguments.size,
+        arguments.codec,
+        arguments.crf,
+    )
 
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Tuple
 
 from paddleseg_u2net.commands.arguments import model_of
+from paddleseg_u2net.commands.video.flags import job_of
 from paddleseg_u2net.io.video import VideoError, video_format
 from paddleseg_u2net.log import start_logging
 from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
-from paddleseg_u2net.video.live.running import LiveJob, go_live
+from paddleseg_u2net.video.live.running import go_live
 from paddleseg_u2net.video.live.sinks import RAW, VIRTUAL, WINDOW, is_file
 from paddleseg_u2net.video.settings import Settings
 
@@ -32,18 +33,7 @@ def run_live(
         model = model_of(arguments, arguments.model)
         return Remover(model.pipeline, model.in_channels)
 
-    job = LiveJob(
-        source,
-        output,
-        arguments.start,
-        arguments.duration,
-        arguments.fps,
-        arguments.only,
-        background,
-        arguments.size,
-        arguments.codec,
-        arguments.crf,
-    )
+    job = job_of(arguments, source, output, background)
     go_live(job, load, replace(settings, ahead=0, live=True))
     return 0
 

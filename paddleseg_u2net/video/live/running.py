@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from fractions import Fraction
-from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterable, Iterator, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -12,11 +12,12 @@ import numpy as np
 from paddleseg_u2net import signals
 from paddleseg_u2net.io.video import Frame, VideoError
 from paddleseg_u2net.log import logger
-from paddleseg_u2net.removal import TRANSPARENT, Background, Remover
+from paddleseg_u2net.removal import Remover
 from paddleseg_u2net.removal.crop import Size
 from paddleseg_u2net.video.colours import Colours
 from paddleseg_u2net.video.composing import Composer
 from paddleseg_u2net.video.composing.choosing import backdrop
+from paddleseg_u2net.video.job import Job
 from paddleseg_u2net.video.live.cameras import LiveFrame, Source, open_source
 from paddleseg_u2net.video.live.delays import Delays
 from paddleseg_u2net.video.live.matting import USUAL_INTERVAL, LiveMatting
@@ -28,34 +29,7 @@ from paddleseg_u2net.video.stages import staged
 _TOLD_EVERY = 5.0  # seconds
 
 
-class LiveJob(NamedTuple):
-    """Which camera, and what becomes of its frames.
-
-    Args:
-        source: see `open_source`.
-        output: see `open_sink`.
-        start, rate: of a video that is played; see `open_video`.
-        duration: seconds after which it ends by itself.
-        only: ``foreground`` or ``matte``.
-        background: what stands behind a foreground.
-        size: of the finished frames, in which the camera's are as large as they fit; it is asked
-            for frames of this size. None: as they come.
-        codec, crf: of a file.
-    """
-
-    source: str
-    output: str
-    start: Fraction = Fraction(0)
-    duration: Optional[Fraction] = None
-    rate: Optional[Fraction] = None
-    only: str = "foreground"
-    background: Background = TRANSPARENT
-    size: Optional[Size] = None
-    codec: Optional[str] = None
-    crf: Optional[int] = None
-
-
-def go_live(job: LiveJob, load: Callable[[], Remover], settings: Settings) -> None:
+def go_live(job: Job, load: Callable[[], Remover], settings: Settings) -> None:
     """Go on until the camera ends, its time is over, or the user ends it, by Ctrl-C too.
 
     Two threads work beside the camera's: one gives frames their opacity and what stands behind
