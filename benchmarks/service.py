@@ -217,13 +217,17 @@ def theirs(program: Path, model: Path, work: Path) -> Server:
     return Server("rembg s", [str(program), "s", "--no-ui"], free_port(), env, model="u2netp")
 
 
-def check_with_the_library(server: Server, model: Path, pictures: Sequence[Picture]) -> None:
+def check_with_the_library(
+    server: Server, model: Path, pictures: Sequence[Picture], words: Sequence[str]
+) -> None:
     """Raise SystemExit if the service answers anything else than the library gives."""
+    from paddleseg_u2net.inference.backends import AUTO
     from paddleseg_u2net.io.images import decode_original
     from paddleseg_u2net.predictor.load import load_model
     from paddleseg_u2net.removal import Remover, encode
 
-    loaded = load_model(model, threads=1)
+    backend = words[words.index("--backend") + 1] if "--backend" in words else AUTO
+    loaded = load_model(model, backend=backend, threads=1)
     remover = Remover(loaded.pipeline, loaded.in_channels)
     for picture in pictures:
         original = decode_original(picture.content)
@@ -303,7 +307,7 @@ def main() -> int:
         for server in servers:
             server.wait()
             server.learn(pictures)
-        check_with_the_library(servers[0], arguments.model, pictures)
+        check_with_the_library(servers[0], arguments.model, pictures, arguments.serve)
         if arguments.memory:
             return memory(servers[0], pictures, arguments.clients, arguments.memory)
         for _ in range(arguments.rounds):
